@@ -1,0 +1,20 @@
+"""Fixtures that every room may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of genuine recordings beside the clone; absent on a user's machine, required in CI."""
+    if SHARED.is_dir():
+        return SHARED
+    if os.environ.get("LLM_SIMULATOR_SHARED_REQUIRED"):
+        pytest.fail(f"{SHARED} is absent, but LLM_SIMULATOR_SHARED_REQUIRED is set")
+    pytest.skip(f"the genuine recordings are not here ({SHARED})")
