@@ -1,0 +1,188 @@
+"""Spells a completion as an Anthropic message: one compact JSON body, or server-sent events made around each token.
+
+The JSON of an event is padded with 0 to 15 spaces before its last brace, as on the wire; only `ping` is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from llm_simulator.dialects.fields import Object, as_list, as_object, dump, is_block, load, quote
+from llm_simulator.dialects.ids import code, is_raw
+from llm_simulator.types import JSON, Choice, Completion, Finish, Frame, Part, Reasoning, Text, ToolCall, Usage
+
+PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+_TAILS = tuple(b" " * pad + b"}\n\n" for pad in (13, 2, 7, 0, 11, 5, 14, 9, 1, 12, 4, 8, 15, 3, 10, 6))
+_LATE = ("output_tokens_details", "server_tool_use")  # counts that only the last usage carries
+_DELTA = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens", *_LATE)
+
+
+def word_of(choice: Choice) -> str:
+    """The stop reason: the recorded word, or the one that our finish is called by."""
+    if choice.word:
+        return choice.word
+    match choice.finish:
+        case Finish.STOP:
+            return "end_turn"
+        case Finish.LENGTH:
+            return "max_tokens"
+        case Finish.TOOL_CALLS:
+            return "tool_use"
+        case Finish.CONTENT_FILTER:
+            return "refusal"
+        case Finish.STOP_SEQUENCE:
+            return "stop_sequence"
+
+
+def body(completion: Completion) -> bytes:
+    choice = _choice(completion)
+    content = [_block(part, completion.id, place) for place, part in enumerate(choice.parts)]
+    return dump(_message(completion, content, _ending(choice), usage_of(completion.usage)))
+
+
+def usage_of(usage: Usage) -> Object:
+    """The usage object of a whole message; a recorded one as it stands."""
+    if usage.raw is not None:
+        return as_object(usage.raw)
+    thinking = {"output_tokens_details": {"thinking_tokens": usage.reasoning}} if usage.reasoning else {}
+    return {
+        "input_tokens": usage.prompt - usage.cached,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": usage.cached,
+        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "output_tokens": usage.completion,
+        **thinking,
+        "service_tier": "standard",
+        "inference_geo": "not_available",
+    }
+
+
+def frames(completion: Completion) -> Iterator[Frame]:
+    """The events in their order on the wire: message_start, blocks with a ping after the first start, delta, stop."""
+    choice = _choice(completion)
+    usage = usage_of(completion.usage)
+    early = {name: count for name, count in usage.items() if name not in _LATE}
+    early["output_tokens"] = min(1, completion.usage.completion)
+    nothing = {"stop_reason": None, "stop_sequence": None}
+    start = {"type": "message_start", "message": _message(completion, [], nothing, early)}
+    yield Frame(0, _event("message_start", dump(start), 0))
+    token = 0
+    for place, part in enumerate(choice.parts):
+        opening = _opening(part, completion.id, place)
+        yield Frame(token, opening if place else opening + PING)
+        for data in _deltas(part, place):
+            yield Frame(token, data)
+            token += 1
+        yield Frame(max(token - 1, 0), _closing(part, completion.id, place))
+    last = max(token - 1, 0)
+    late = {name: usage[name] for name in _DELTA if name in usage}
+    delta = {"type": "message_delta", "delta": _ending(choice), "usage": late}
+    yield Frame(
+        last, _event("message_delta", dump(delta), last) + _event("message_stop", b'{"type":"message_stop"}', 3)
+    )
+
+
+def _choice(completion: Completion) -> Choice:
+    return completion.choices[0] if completion.choices else Choice((), Finish.STOP)
+
+
+def _message(completion: Completion, content: list[Object], ending: Object, usage: Object) -> Object:
+    identity = completion.id if not is_raw(completion.id) else "msg_01" + code(completion.id, "message", 22)
+    return {
+        "model": completion.model,
+        "id": identity,
+        "type": "message",
+        "role": "assistant",
+        "content": content,
+        **ending,
+        "usage": usage,
+    }
+
+
+def _ending(choice: Choice) -> Object:
+    return {
+        "stop_reason": word_of(choice),
+        "stop_sequence": choice.stop_sequence or None,
+        **as_object(choice.extra),
+    }
+
+
+def _tool_id(call: ToolCall, seed: str, place: int) -> str:
+    return call.id if not is_raw(call.id) else "toolu_01" + code(call.id or seed, f"tool {place}", 22)
+
+
+def _block(part: Part, seed: str, place: int) -> Object:
+    match part:
+        case Text() if is_block(part):
+            return as_object(part.extra)
+        case Text():
+            return {"type": "text", "text": "".join(part.tokens), **as_object(part.extra)}
+        case Reasoning():
+            return {"type": "thinking", "thinking": "".join(part.tokens), "signature": _signature(part, seed, place)}
+        case ToolCall():
+            given = as_object(load("".join(part.arguments)))
+            return {**_tool_start(part, seed, place), "input": given, **as_object(part.extra)}
+
+
+def _tool_start(call: ToolCall, seed: str, place: int) -> Object:
+    return {"type": "tool_use", "id": _tool_id(call, seed, place), "name": call.name}
+
+
+def _signature(part: Reasoning, seed: str, place: int) -> str:
+    return part.signature or "Er" + code(seed, f"signature {place}", 38) + "=="
+
+
+def _opening(part: Part, seed: str, place: int) -> bytes:
+    match part:
+        case Text() if is_block(part):
+            content: JSON = part.extra
+        case Text():
+            extra = as_object(part.extra)
+            content = {**extra, **({"citations": []} if extra.get("citations") else {}), "type": "text", "text": ""}
+        case Reasoning():
+            content = {"type": "thinking", "thinking": "", "signature": ""}
+        case ToolCall():
+            content = {**_tool_start(part, seed, place), "input": {}, **as_object(part.extra)}
+    start = {"type": "content_block_start", "index": place, "content_block": content}
+    return _event("content_block_start", dump(start), place)
+
+
+@lru_cache(256)
+def _around(kind: str, name: str, place: int) -> bytes:
+    start = f'{{"type":"content_block_delta","index":{place},"delta":{{"type":"{kind}","{name}":'
+    return b"event: content_block_delta\ndata: " + start.encode()
+
+
+def _deltas(part: Part, place: int) -> Iterable[bytes]:
+    match part:
+        case Text():
+            return _texts(part.tokens, _around("text_delta", "text", place))
+        case Reasoning():
+            return _texts(part.tokens, _around("thinking_delta", "thinking", place))
+        case ToolCall():
+            around = _around("input_json_delta", "partial_json", place)
+            first = around + b'""}}\n\n'
+            return (first + data if at == 0 else data for at, data in enumerate(_texts(part.arguments, around)))
+
+
+def _texts(tokens: Iterable[str], around: bytes) -> Iterator[bytes]:
+    for at, token in enumerate(tokens):
+        yield around + quote(token) + b"}" + _TAILS[at & 15]
+
+
+def _closing(part: Part, seed: str, place: int) -> bytes:
+    """What ends a block: its citations or its signature, then the stop."""
+    last = b""
+    if isinstance(part, Reasoning):
+        signature = quote(_signature(part, seed, place))
+        last = _around("signature_delta", "signature", place) + signature + b"}" + _TAILS[place & 15]
+    if isinstance(part, Text) and part.tokens:
+        around = _around("citations_delta", "citation", place)
+        last = b"".join(around + dump(item) + b"}}\n\n" for item in as_list(as_object(part.extra).get("citations")))
+    stop = f'{{"type":"content_block_stop","index":{place}}}'
+    return last + _event("content_block_stop", stop.encode(), place + 5)
+
+
+def _event(name: str, data: bytes, turn: int) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + data[:-1] + _TAILS[turn & 15]

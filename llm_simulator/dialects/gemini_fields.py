@@ -1,0 +1,118 @@
+"""Gemini's and Vertex AI's names: fields in both spellings, enums as words or numbers, the ways to ask for a stream."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote
+
+from llm_simulator.dialects.fields import Object, dump, quote
+from llm_simulator.types import JSON, Finish
+
+FINISHES = {
+    "STOP": Finish.STOP,
+    "MAX_TOKENS": Finish.LENGTH,
+    "SAFETY": Finish.CONTENT_FILTER,
+    "RECITATION": Finish.CONTENT_FILTER,
+    "LANGUAGE": Finish.CONTENT_FILTER,
+    "BLOCKLIST": Finish.CONTENT_FILTER,
+    "PROHIBITED_CONTENT": Finish.CONTENT_FILTER,
+    "SPII": Finish.CONTENT_FILTER,
+    "IMAGE_SAFETY": Finish.CONTENT_FILTER,
+}
+# The numbers of google.cloud.aiplatform.v1.Candidate.FinishReason.
+_NUMBERED = (
+    "FINISH_REASON_UNSPECIFIED",
+    "STOP",
+    "MAX_TOKENS",
+    "SAFETY",
+    "RECITATION",
+    "OTHER",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MALFORMED_FUNCTION_CALL",
+)
+_PATH = re.compile(
+    r"/(?:v1|v1alpha|v1beta|v1beta1)/(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/google/)?(?:models|tunedModels)/"
+    r"([^/:]+):(generateContent|streamGenerateContent)/?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an answer is wanted: streamed or not, as SSE or as one JSON array, enums as numbers (Vertex clients)."""
+
+    stream: bool
+    sse: bool
+    numbers: bool
+
+
+@lru_cache(1024)
+def split_path(path: str) -> tuple[str, bool] | None:
+    """Model and whether streamed; None for another path."""
+    match = _PATH.fullmatch(path)
+    return (unquote(match[1]), match[2] == "streamGenerateContent") if match else None
+
+
+def form_of(query: str, stream: bool) -> Form:
+    return _form(query, stream)
+
+
+@lru_cache(256)
+def _form(query: str, stream: bool) -> Form:
+    alt = next((unquote(value) for name, value in _pairs(query) if unquote(name) in ("alt", "$alt")), "")
+    return Form(stream, alt.startswith("sse"), "enum-encoding=int" in alt)
+
+
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in (pair.partition("=") for pair in query.split("&") if pair)]
+
+
+def with_alt(query: str, sse: bool) -> str:
+    """The query with `alt=sse` set or taken out; every other parameter, and Vertex's `$alt=json;...`, as it stands."""
+    kept = [pair for pair in query.split("&") if pair and unquote(pair).lstrip("$") != "alt=sse"]
+    return "&".join([*kept, "alt=sse"] if sse else kept)
+
+
+@lru_cache(256)
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
+
+
+def pick(value: Object, name: str) -> JSON:
+    """A field by its camelCase name, or by its snake_case one: the API takes both."""
+    found = value.get(name)
+    return value.get(_snake(name)) if found is None else found
+
+
+def snake(name: str) -> str:
+    return _snake(name)
+
+
+def finish_word(value: JSON) -> str:
+    """A finishReason as a word; "" where there is none."""
+    if isinstance(value, int) and 0 <= value < len(_NUMBERED):
+        return _NUMBERED[value]
+    return str(value) if value else ""
+
+
+def finish_value(word: str, numbers: bool) -> JSON:
+    if not numbers:
+        return word
+    return _NUMBERED.index(word) if word in _NUMBERED else int(word) if word.isdigit() else 0
+
+
+def escape(data: bytes) -> bytes:
+    """JSON as Google's printer writes it: angle brackets escaped."""
+    return data.replace(b"<", b"\\u003c").replace(b">", b"\\u003e")
+
+
+def quoted(text: str) -> bytes:
+    return escape(quote(text))
+
+
+def dumped(value: JSON, *, indent: bool) -> bytes:
+    """Indented by two spaces, or on one line with a space after each colon and none after commas."""
+    return escape(dump(value, indent=2) if indent else dump(value, colon=": "))

@@ -1,0 +1,68 @@
+"""Ids, dates and digests as providers spell them, all functions of what the answer is made from."""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from hashlib import blake2b
+
+from llm_simulator.types import Call, Condition, Headers, header
+
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+_RAW = re.compile(r"[0-9a-f]{32,}")
+
+
+def is_raw(identity: str) -> bool:
+    """Whether an id is raw material from the engine (then a provider's id is derived) or was read from a recording."""
+    return not identity or _RAW.fullmatch(identity) is not None
+
+
+def digest(seed: str, purpose: str, size: int = 16) -> bytes:
+    return blake2b(f"{purpose}\0{seed}".encode("utf-8", "surrogatepass"), digest_size=size).digest()
+
+
+def code(seed: str, purpose: str, length: int, alphabet: str = BASE58) -> str:
+    """`length` characters of `alphabet`, a function of seed and purpose."""
+    number = int.from_bytes(digest(seed, purpose, 32), "big")
+    base, drawn = len(alphabet), ""
+    for _ in range(length):
+        number, index = divmod(number, base)
+        drawn += alphabet[index]
+    return drawn
+
+
+def uuid(seed: str, purpose: str) -> str:
+    """A version 4 UUID (RFC 9562, 5.4)."""
+    drawn = bytearray(digest(seed, purpose))
+    drawn[6] = drawn[6] & 0x0F | 0x40
+    drawn[8] = drawn[8] & 0x3F | 0x80
+    text = drawn.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def base64url(seed: str, purpose: str, size: int) -> str:
+    return urlsafe_b64encode(digest(seed, purpose, size)).rstrip(b"=").decode()
+
+
+def of_refusal(condition: Condition, call: Call) -> str:
+    """The seed of a refusal's ids: what was asked and what was wrong."""
+    return (
+        digest(call.raw.target, f"{condition.name}\0{condition.message}").hex() + digest(repr(call.raw.body), "").hex()
+    )
+
+
+@lru_cache(64)
+def rfc3339(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def recorded_at(headers: Headers) -> int:
+    """The second that a recorded answer's `date` header names; 0 where it has none."""
+    try:
+        return int(parsedate_to_datetime(header(headers, "date")).timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return 0

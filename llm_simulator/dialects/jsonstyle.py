@@ -1,0 +1,73 @@
+"""The JSON layouts of the providers, by the name that says how they look on the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from json.encoder import encode_basestring
+
+from llm_simulator.dialects.fields import dump
+from llm_simulator.types import JSON
+
+_SCALARS: dict[type, Callable[[JSON], str]] = {
+    str: encode_basestring,
+    int: int.__repr__,
+    float: json.dumps,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda value: "null",
+}
+
+
+def compact(value: JSON) -> bytes:
+    """No white space: SSE data, Azure's gateway, most compatible servers."""
+    return dump(value)
+
+
+def compact_line(value: JSON) -> bytes:
+    """Compact with a trailing newline: Azure and Groq completions."""
+    return dump(value) + b"\n"
+
+
+def indented(value: JSON) -> bytes:
+    """Two spaces, no trailing newline: OpenAI's application errors."""
+    return _utf8(_laid_out(value, "  ", ""))
+
+
+def indented_line(value: JSON) -> bytes:
+    """Two spaces and a trailing newline: OpenAI's chat completions and model lists."""
+    return _utf8(_laid_out(value, "  ", "") + "\n")
+
+
+def gateway(value: JSON) -> bytes:
+    """Four spaces and a trailing newline: errors of OpenAI's gateway (401, 405, unknown path or chat model)."""
+    return _utf8(_laid_out(value, "    ", "") + "\n")
+
+
+def _laid_out(value: JSON, step: str, margin: str) -> str:
+    """As `json.dumps(value, indent=..., ensure_ascii=False)` in half of its time: that one is not in C."""
+    spell = _SCALARS.get(type(value))
+    if spell:
+        return spell(value)
+    if not value:
+        return "[]" if isinstance(value, list) else "{}"
+    inner = f"{margin}{step}"
+    if isinstance(value, list):
+        items = [inner + _laid_out(item, step, inner) for item in value]
+        return "[\n" + ",\n".join(items) + f"\n{margin}]"
+    members = [f"{inner}{encode_basestring(name)}: {_laid_out(item, step, inner)}" for name, item in value.items()]
+    return "{\n" + ",\n".join(members) + f"\n{margin}}}"
+
+
+def _utf8(text: str) -> bytes:
+    """A lone surrogate comes out as the escape that JSON has for it."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def ordered(value: JSON) -> JSON:
+    """The same value with the keys of its objects in alphabetical order, as Azure has them.
+
+    `prompt_filter_results` is added by another layer there and keeps its own order.
+    """
+    if isinstance(value, dict):
+        return {key: item if key == "prompt_filter_results" else ordered(item) for key, item in sorted(value.items())}
+    return [ordered(item) for item in value] if isinstance(value, list) else value

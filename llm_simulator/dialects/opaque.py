@@ -1,0 +1,98 @@
+"""What no dialect knows: recorded and replayed byte for byte, never simulated; only errors are spelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from urllib.parse import unquote
+
+from llm_simulator.dialects.base import Ask, Dialect
+from llm_simulator.dialects.reading import maybe_json, semantic, text_field, wants_stream
+from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply, Usage
+
+_BETA = ("openai-beta", "anthropic-beta")
+
+_OPERATIONS = frozenset(
+    """
+    answers apply assistants audio batches batchEmbedContents cachedContents chat classify completions complete
+    converse converse-stream countTokens count_tokens detokenize edits embed embedContent embeddings files fim
+    fine-tunes fine_tuning generate generateContent generations images input_tokens interactions invoke
+    invoke-with-response-stream messages models moderations ocr predictions realtime rerank responses runs sessions
+    speech streamGenerateContent summarize threads tokenize traces transcriptions translations tunedModels uploads
+    vector_stores videos
+    """.split()  # noqa: SIM905  a list of fifty quoted words would hide them
+)
+
+
+class OpaqueDialect:
+    """The dialect of last resort of one provider; `speaker` is the one that spells that provider's errors."""
+
+    name = "opaque"
+    provider = "unknown"
+    api_version = ""
+    features: frozenset[str] = frozenset()
+    simulates: frozenset[str] = frozenset()
+
+    def __init__(self, speaker: Dialect, covered: Callable[[], tuple[str, ...]] = tuple) -> None:
+        self._speaker = speaker
+        self._covered = covered
+
+    def read(self, raw: RawRequest, provider: str) -> Call:
+        body, problem = maybe_json(raw)
+        words = unquote(raw.path).replace(":", "/").split("/")
+        return Call(
+            provider,
+            "opaque",
+            _operation_in(words),
+            raw,
+            model=text_field(body, "model") or _model_in(words),
+            stream=wants_stream(body) or "stream" in words[-1].lower(),
+            body=body,
+            problem=problem,
+            semantic=semantic(raw.headers, _BETA),
+        )
+
+    def check(self, call: Call) -> Condition | None:
+        """Always a refusal: nothing here can be simulated, and a path that says nothing to us is no path at all."""
+        if call.operation == "unknown":
+            message = f"Invalid URL ({call.raw.method} {call.raw.path})"
+            return Condition("invalid_url", 404, message, type="invalid_request_error", retry=False)
+        return self.not_simulated(call)
+
+    def not_simulated(self, call: Call) -> Condition:
+        covered = "; ".join(self._covered())
+        what = f"{call.raw.method} {call.raw.path} ({call.provider}, {call.operation})"
+        message = f"{what} is recorded and replayed, but not simulated. The simulator covers {covered}."
+        return Condition("not_simulated", 501, message, code="not_simulated", type="not_simulated", retry=False)
+
+    def ask(self, call: Call) -> Ask:
+        return Ask((), 0, exact=False)
+
+    def write(self, completion: Completion, call: Call) -> Reply:
+        return self.refuse(self.not_simulated(call), call)
+
+    def respond(self, call: Call, seed: bytes, created: int) -> Reply:
+        return self.refuse(self.not_simulated(call), call)
+
+    def refuse(self, condition: Condition, call: Call) -> Reply:
+        return self._speaker.refuse(condition, call)
+
+    def parse(self, status: int, headers: Headers, body: bytes, call: Call) -> Completion | None:
+        return None
+
+    def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
+        return None
+
+    def twins(self, call: Call) -> tuple[Call, ...]:
+        return ()
+
+
+def _operation_in(words: list[str]) -> str:
+    """The last segment that names an operation; before an id only a plural: `/threads/{id}/runs/{id}`."""
+    named = (word for word in reversed(words) if word in _OPERATIONS and (word is words[-1] or word[-1] == "s"))
+    return next(named, "unknown")
+
+
+def _model_in(words: list[str]) -> str:
+    """The segment after the one that announces a model: `/model/{id}/invoke`, `/models/{id}:embedContent`."""
+    return next((after for word, after in pairwise(words) if word in ("model", "models", "deployments") and after), "")

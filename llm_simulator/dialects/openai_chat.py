@@ -1,0 +1,208 @@
+"""OpenAI's chat completions, and every provider that speaks the same format (Groq, Mistral, Together, DeepSeek, ...).
+
+Source: OpenAI API reference (chat, errors, rate limits), and recorded traffic for headers and layouts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from llm_simulator import tokens
+from llm_simulator.dialects import jsonstyle, openai_ask, openai_check, openai_parse, openai_stream, openai_wire
+from llm_simulator.dialects.base import Ask
+from llm_simulator.dialects.fields import Object, as_object
+from llm_simulator.dialects.ids import digest, of_refusal
+from llm_simulator.dialects.reading import json_object, semantic, text_field, wants_stream
+from llm_simulator.dialects.twins import respell, with_stream
+from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply, Usage
+
+FAMILY = "openai.chat"
+PATH_END = "/chat/completions"
+_BETA = ("openai-beta",)
+
+_JSON: Headers = (("content-type", "application/json"),)
+_SSE: Headers = (("content-type", "text/event-stream; charset=utf-8"),)
+_GATEWAY: Headers = (("content-type", "application/json; charset=utf-8"), ("vary", "Origin"))
+_EDGE: Headers = (
+    ("x-openai-proxy-wasm", "v0.1"),
+    ("cf-cache-status", "DYNAMIC"),
+    ("server", "cloudflare"),
+    ("x-content-type-options", "nosniff"),
+)
+_OWN: Headers = (
+    ("openai-organization", "llm-simulator"),
+    ("openai-project", "proj_llmsimulator"),
+    ("openai-version", "2020-10-01"),
+)
+_REQUESTS, _TOKENS = 10_000, 50_000_000  # a minute: what recorded headers of a large account show
+_GATEWAY_NAMES = ("model_not_found", "invalid_url", "method_not_allowed")
+_TYPES = {429: "requests", 503: "service_unavailable_error"}
+
+
+class OpenAIChat:
+    """POST .../chat/completions."""
+
+    name = "openai_chat"
+    provider = "openai"
+    api_version = "v1"
+    features: frozenset[str] = frozenset(
+        ("chat", "streaming", "function_calling", "vision", "structured_output", "choices", "models")
+    )
+    simulates: frozenset[str] = frozenset(("chat",))
+
+    def read(self, raw: RawRequest, provider: str) -> Call | None:
+        if not raw.path.endswith(PATH_END):
+            return None
+        return read_chat(raw, provider)
+
+    def check(self, call: Call) -> Condition | None:
+        return openai_check.check(call)
+
+    def ask(self, call: Call) -> Ask:
+        return openai_ask.ask(call)
+
+    def write(self, completion: Completion, call: Call) -> Reply:
+        counted = _counted(completion, call)
+        headers = self.headers(completion, call)
+        if call.stream:
+            return Reply(200, (*_SSE, *headers), openai_stream.frames(counted, call))
+        return Reply(200, (*_JSON, *headers), openai_wire.body(counted, call))
+
+    def headers(self, completion: Completion, call: Call) -> Headers:
+        """The usual headers of a success, without the content-type."""
+        return (*_identity(completion.id), *_limits(call.provider, completion.usage), *_EDGE)
+
+    def respond(self, call: Call, seed: bytes, created: int) -> Reply:
+        condition = Condition("not_found", 404, f"Invalid URL ({call.raw.method} {call.raw.path})", retry=False)
+        return self.refuse(condition, call)
+
+    def refuse(self, condition: Condition, call: Call) -> Reply:
+        gateway = condition.status == 401 or condition.name in _GATEWAY_NAMES
+        body = jsonstyle.gateway if gateway else jsonstyle.indented
+        identity = (
+            (("x-request-id", request_id(of_refusal(condition, call))),)
+            if gateway
+            else _identity(of_refusal(condition, call))
+        )
+        headers = (*(_GATEWAY if gateway else _JSON), *identity, *advice(condition), *_EDGE, *condition.headers)
+        return Reply(condition.status, headers, body({"error": error_object(condition)}))
+
+    def parse(self, status: int, headers: Headers, body: bytes, call: Call) -> Completion | None:
+        return openai_parse.parse(body, call.model) if status == 200 else None
+
+    def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
+        return openai_parse.usage_in(body) if status == 200 else None
+
+    def twins(self, call: Call) -> tuple[Call, ...]:
+        if call.operation != "chat" or call.problem or not isinstance(call.body, dict):
+            return ()
+        if call.stream:
+            return tuple(_with_options(with_stream(call, flag), None) for flag in (None, False))
+        streamed = with_stream(call, True)
+        return tuple(_with_options(streamed, options) for options in (None, {"include_usage": True}))
+
+
+def read_chat(raw: RawRequest, provider: str, model: str = "") -> Call:
+    """A chat call; `model` where the path names it and the body need not."""
+    if raw.method != "POST":
+        return Call(provider, FAMILY, "unknown", raw, semantic=semantic(raw.headers, _BETA))
+    body, problem = json_object(raw)
+    return Call(
+        provider,
+        FAMILY,
+        "chat",
+        raw,
+        model=model or text_field(body, "model"),
+        stream=wants_stream(body),
+        body=body,
+        problem=problem,
+        semantic=semantic(raw.headers, _BETA),
+    )
+
+
+def _with_options(call: Call, options: Object | None) -> Call:
+    """The call with these `stream_options` and no others."""
+    given = as_object(call.body)
+    if options is None and "stream_options" not in given:
+        return call
+    body = {name: value for name, value in given.items() if name != "stream_options"}
+    if options is not None:
+        body["stream_options"] = options
+    return replace(call, body=body, raw=replace(call.raw, body=respell(call.raw.body, "stream_options", options)))
+
+
+def _counted(completion: Completion, call: Call) -> Completion:
+    """A recorded stream may have told no usage: then the prompt is counted, where it will be shown."""
+    usage = completion.usage
+    if usage.raw or usage.prompt or not openai_wire.is_recorded(completion) or not _shows_usage(call):
+        return completion
+    prompt = tokens.count_chat(as_object(call.body), completion.model).tokens
+    return replace(completion, usage=replace(usage, prompt=prompt))
+
+
+def _shows_usage(call: Call) -> bool:
+    options = as_object(as_object(call.body).get("stream_options"))
+    return not call.stream or options.get("include_usage") is True or openai_wire.wire_of(call.provider).usage_last
+
+
+def request_id(seed: str) -> str:
+    return "req_" + digest(seed, "request").hex()
+
+
+def _identity(seed: str) -> Headers:
+    spent = 100 + int.from_bytes(digest(seed, "processing", 2), "big") % 400
+    return (
+        ("access-control-expose-headers", "X-Request-ID"),
+        ("openai-processing-ms", str(spent)),
+        *_OWN,
+        ("x-request-id", request_id(seed)),
+    )
+
+
+def _limits(provider: str, usage: Usage) -> Headers:
+    """Requests and tokens a minute: limit, what is left, and how long until all is back."""
+    return (
+        ("x-ratelimit-limit-requests", str(_REQUESTS)),
+        ("x-ratelimit-limit-tokens", str(_TOKENS)),
+        ("x-ratelimit-remaining-requests", str(_REQUESTS - 1)),
+        ("x-ratelimit-remaining-tokens", str(max(_TOKENS - usage.total, 0))),
+        ("x-ratelimit-reset-requests", duration(60 / _REQUESTS)),
+        ("x-ratelimit-reset-tokens", duration(60 * usage.total / _TOKENS)),
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time as rate limit headers spell it: "0s", "6ms", "1.5s", "7m12s"."""
+    milliseconds = round(seconds * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms" if milliseconds else "0s"
+    minutes, rest = divmod(milliseconds, 60_000)
+    spelled = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+    return f"{minutes}m{spelled}" if minutes else spelled
+
+
+def error_object(condition: Condition) -> Object:
+    """The inside of the envelope; all four keys are always there."""
+    kind = (
+        condition.type
+        or _TYPES.get(condition.status)
+        or ("server_error" if condition.status >= 500 else "invalid_request_error")
+    )
+    error: Object = {"message": condition.message, "type": kind, "param": condition.param, "code": condition.code}
+    if condition.extra is not None:
+        error["llm_simulator"] = condition.extra
+    return error
+
+
+def advice(condition: Condition) -> Iterator[tuple[str, str]]:
+    """Whether and when to try again."""
+    if condition.retry is not None:
+        yield "x-should-retry", "true" if condition.retry else "false"
+    if condition.retry_after is not None:
+        yield "retry-after", str(math.ceil(condition.retry_after))
+        yield "retry-after-ms", str(math.ceil(condition.retry_after * 1000))
+
+
+DIALECT = OpenAIChat()

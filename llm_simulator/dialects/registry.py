@@ -1,0 +1,103 @@
+"""The list of dialects: a new one is one file and one line here, and it is loaded when a call first needs it.
+
+A package may add its own under the entry-point group `llm_simulator.dialects`: each names an `Entry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import import_module
+from typing import cast
+
+from llm_simulator.dialects.base import Dialect
+from llm_simulator.dialects.opaque import OpaqueDialect
+from llm_simulator.dialects.resolve import resolve
+from llm_simulator.types import Call, RawRequest
+
+ANY = ("*",)
+GROUP = "llm_simulator.dialects"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a dialect is (`module:attribute`, an instance) and which providers it answers for, by family."""
+
+    spec: str
+    claims: Mapping[str, tuple[str, ...]]
+
+    def serves(self, provider: str, family: str = "") -> bool:
+        """Whether it claims the provider, for one family or for any."""
+        claimed = [self.claims[family]] if family in self.claims else [] if family else self.claims.values()
+        return any(providers is ANY or providers == ANY or provider in providers for providers in claimed)
+
+
+# The first entry whose `read` knows the request gets it: those of one provider stand before those of ANY.
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "llm_simulator.dialects.anthropic_messages:DIALECT",
+        {"anthropic.messages": ("anthropic",), "models": ("anthropic",)},
+    ),
+    Entry("llm_simulator.dialects.gemini_generate:DIALECT", {"gemini.generate": ("gemini",), "models": ("gemini",)}),
+    Entry("llm_simulator.dialects.gemini_generate:VERTEX", {"gemini.generate": ("vertex",)}),
+    Entry("llm_simulator.dialects.cohere_chat:DIALECT", {"cohere.chat": ("cohere",), "models": ("cohere",)}),
+    Entry("llm_simulator.dialects.azure_chat:DIALECT", {"openai.chat": ("azure",)}),
+    Entry("llm_simulator.dialects.openai_chat:DIALECT", {"openai.chat": ANY}),
+    Entry("llm_simulator.dialects.models_list:DIALECT", {"models": ANY}),
+)
+
+
+def read(raw: RawRequest) -> Call:
+    """The call that a request makes. Never raises: what no dialect knows is "opaque", a broken one has a `problem`."""
+    provider = resolve(raw)
+    for dialect in _readers(provider):
+        call = dialect.read(raw, provider)
+        if call is not None:
+            return call
+    return _opaque(provider).read(raw, provider)
+
+
+def of(call: Call) -> Dialect:
+    """The dialect that answers a call. Total: "opaque" has one too, which spells errors as the call's provider does."""
+    return _of(call.family, call.provider)
+
+
+def dialects() -> tuple[Dialect, ...]:
+    """All of them, for listings."""
+    return tuple(_load(entry.spec) for entry in _entries())
+
+
+@lru_cache(maxsize=256)
+def _readers(provider: str) -> tuple[Dialect, ...]:
+    return tuple(_load(entry.spec) for entry in _entries() if entry.serves(provider))
+
+
+@lru_cache(maxsize=256)
+def _of(family: str, provider: str) -> Dialect:
+    found = next((entry for entry in _entries() if entry.serves(provider, family)), None)
+    return _load(found.spec) if found else _opaque(provider)
+
+
+@lru_cache(maxsize=256)
+def _opaque(provider: str) -> OpaqueDialect:
+    """Errors are spelled by the first dialect that names the provider, else as OpenAI does."""
+    speakers = [entry for entry in _entries() if any(provider in named for named in entry.claims.values())]
+    return OpaqueDialect(_load(speakers[0].spec) if speakers else _of("openai.chat", provider), covered=_covered)
+
+
+def _covered() -> tuple[str, ...]:
+    return tuple(f"{dialect.name}: {', '.join(sorted(dialect.simulates))}" for dialect in dialects())
+
+
+@cache
+def _entries() -> tuple[Entry, ...]:
+    from importlib.metadata import entry_points
+
+    return (*(cast(Entry, point.load()) for point in entry_points(group=GROUP)), *ENTRIES)
+
+
+@cache
+def _load(spec: str) -> Dialect:
+    module, _, attribute = spec.partition(":")
+    return cast(Dialect, getattr(import_module(module), attribute))
