@@ -1,0 +1,9 @@
+"""Secrets never reach disk, logs, reports or errors: found by shape, by name and by value, and replaced."""
+
+from __future__ import annotations
+
+from llm_simulator.redact.placeholder import MASKED
+from llm_simulator.redact.redactor import Finding, Redacted, Redactor, scan
+from llm_simulator.redact.shapes import mask
+
+__all__ = ["MASKED", "Finding", "Redacted", "Redactor", "mask", "scan"]
