@@ -1,0 +1,1 @@
+"""The recorded exchange: data model, stores, match key, order, miss report."""
