@@ -1,0 +1,7 @@
+"""Latency profiles: distributions, the profile schema, shipped profiles as data."""
+
+from llm_simulator.profiles.chance import Chance
+from llm_simulator.profiles.profile import Profile, Timings
+from llm_simulator.profiles.shipped import pick
+
+__all__ = ["Chance", "Profile", "Timings", "pick"]

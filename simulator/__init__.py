@@ -1,0 +1,1 @@
+"""The seeded engine: decide, generate, time. Pure: no I/O, no clock, no global chance."""

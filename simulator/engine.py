@@ -1,0 +1,244 @@
+"""The engine: a call in, the answer out. Nothing depends on the order of calls, the worker or the clock.
+
+What it says is a function of (seed, scenario, call); when it says it, of the attempt and the occurrence besides.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from llm_simulator.dialects.base import Dialect
+from llm_simulator.profiles import Profile, pick
+from llm_simulator.simulator.draws import FIRST, Draw, Lot, Stratified
+from llm_simulator.simulator.generate import PLAIN, Style, generate
+from llm_simulator.simulator.rng import keyed
+from llm_simulator.simulator.schedule import paced
+from llm_simulator.types import (
+    Answer,
+    Call,
+    Chunk,
+    Completion,
+    Frame,
+    Headers,
+    Part,
+    Reply,
+    Source,
+    ToolCall,
+    Usage,
+    header,
+)
+
+__all__ = ["Draw", "Engine", "Simulated"]
+
+CREATED_BASE = 1_767_225_600  # 2026-01-01T00:00:00Z
+CREATED_SPAN = 180 * 86_400
+"""`created` lies within so many seconds after the base: a function of the call, never of the clock."""
+KEPT_CALLS = 4096
+KEPT_BYTES = 16 << 20
+SHARED_TOKENS = 2000
+"""Streams of more tokens are spelled anew for each client instead of being kept."""
+_CALL_BYTES, _PIECE_BYTES, _FRAME_BYTES = 2000, 8, 300  # what is kept of a call, of each token, of each frame
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """An answer of the engine; `ttft` and `total` are virtual seconds, known before a byte is sent.
+
+    `usage`, `completion` and `profile` are empty for operations that generate nothing (lists of models).
+    """
+
+    answer: Answer
+    ttft: float
+    total: float
+    usage: Usage | None = None
+    profile: str = ""
+    warnings: tuple[str, ...] = ()
+    completion: Completion | None = None
+
+
+@dataclass(slots=True)
+class _Prepared:
+    """What all occurrences of one call have in common."""
+
+    reply: Reply
+    headers: Headers
+    profile: Profile | None = None
+    steps: int = 0  # token times
+    tokens: int = 0  # what the frames of a stream are numbered by
+    completion: Completion | None = None
+    warnings: tuple[str, ...] = ()
+    frames: Iterable[Frame] | None = None  # from the second occurrence on, shared by all
+    size: int = 0
+    fresh: bool = True
+
+
+class Engine:
+    """Answers calls. What it keeps of earlier calls is bounded and only saves work: answers are the same without."""
+
+    def __init__(
+        self,
+        seed: int,
+        scenario: str = "default",
+        *,
+        created_base: int = CREATED_BASE,
+        style: Style = PLAIN,
+    ) -> None:
+        self._seed = seed
+        self._scenario = scenario
+        self._created_base = created_base
+        self._style = style
+        self._kept: OrderedDict[tuple[object, ...], _Prepared] = OrderedDict()
+        self._kept_bytes = 0
+
+    def complete(self, call: Call, dialect: Dialect, identity: bytes) -> Completion:
+        """What the model says to a chat call that `dialect.check` passed."""
+        return self._complete(call, dialect, identity)[0]
+
+    def simulate(
+        self, call: Call, dialect: Dialect, identity: bytes, draw: Draw = FIRST, *, profile: Profile | None = None
+    ) -> Simulated:
+        """The whole answer with its times; `profile` replaces the one picked by provider and model."""
+        prepared = self._prepared(call, dialect, identity)
+        timed = profile or prepared.profile
+        body = prepared.reply.body
+        if timed is None:
+            ttft = total = 0.0
+            chunks: Iterable[Chunk] = _at_once(body)
+        else:
+            chance = Stratified(Lot(self._seed, self._scenario, identity), draw, "latency")
+            if isinstance(body, bytes):
+                ttft, total = timed.outline(prepared.steps, chance)
+                chunks = (Chunk(total, body),)
+            else:
+                timings = timed.generate_streaming_timings(prepared.steps, chance)
+                ttft, total = timings.ttft, timings.total
+                chunks = paced(self._frames(prepared, call, dialect), timings, prepared.tokens)
+        return Simulated(
+            Answer(prepared.reply.status, prepared.headers, chunks, source=Source.SIMULATOR),
+            ttft,
+            total,
+            prepared.completion.usage if prepared.completion else None,
+            timed.name if timed else "",
+            prepared.warnings,
+            prepared.completion,
+        )
+
+    def _complete(self, call: Call, dialect: Dialect, identity: bytes) -> tuple[Completion, tuple[str, ...]]:
+        ask = dialect.ask(call)
+        lot = Lot(self._seed, self._scenario, identity)
+        length = pick(call.provider, call.model, call.family).length
+        made = generate(ask, call.model, lot, length, self._style)
+        completion = Completion(
+            id=self._seed_of(identity).hex(),
+            created=self._created(identity),
+            model=call.model,
+            choices=made.choices,
+            usage=Usage(ask.prompt_tokens, made.tokens, exact=ask.exact),
+            fingerprint=f"{keyed(self._seed, 'fingerprint', call.model):016x}"[:10],
+        )
+        return completion, ask.warnings
+
+    def _seed_of(self, identity: bytes) -> bytes:
+        """16 bytes that ids are made from."""
+        halves = (keyed(self._seed, self._scenario, identity, "id", half) for half in range(2))
+        return b"".join(half.to_bytes(8, "big") for half in halves)
+
+    def _created(self, identity: bytes) -> int:
+        return self._created_base + keyed(self._seed, self._scenario, identity, "created") % CREATED_SPAN
+
+    def _prepared(self, call: Call, dialect: Dialect, identity: bytes) -> _Prepared:
+        # The identity leaves out what the match rules ignore; the dialect may echo it, so the bytes count here, too.
+        key = (identity, call.provider, call.family, call.raw.target, call.raw.body)
+        prepared = self._kept.get(key)
+        if prepared is not None:
+            self._kept.move_to_end(key)
+            prepared.fresh = False
+            return prepared
+        prepared = self._prepare(call, dialect, identity)
+        self._keep(key, prepared, len(call.raw.body))
+        return prepared
+
+    def _prepare(self, call: Call, dialect: Dialect, identity: bytes) -> _Prepared:
+        if call.operation != "chat":
+            reply = dialect.respond(call, self._seed_of(identity), self._created(identity))
+            return _Prepared(reply, _headers(reply))
+        completion, warnings = self._complete(call, dialect, identity)
+        reply = dialect.write(completion, call)
+        profile = pick(call.provider, call.model, call.family)
+        steps, tokens = _lengths(completion)
+        return _Prepared(reply, _headers(reply), profile, steps, tokens, completion, warnings)
+
+    def _keep(self, key: tuple[object, ...], prepared: _Prepared, asked: int) -> None:
+        body = prepared.reply.body
+        size = asked + (len(body) if isinstance(body, bytes) else 0) + _PIECE_BYTES * prepared.tokens + _CALL_BYTES
+        if size > KEPT_BYTES // 16:
+            return
+        self._kept[key] = prepared
+        self._grow(prepared, size)
+
+    def _grow(self, prepared: _Prepared, size: int) -> None:
+        prepared.size += size
+        self._kept_bytes += size
+        while self._kept_bytes > KEPT_BYTES or len(self._kept) > KEPT_CALLS:
+            _, old = self._kept.popitem(last=False)
+            self._kept_bytes -= old.size
+
+    def _frames(self, prepared: _Prepared, call: Call, dialect: Dialect) -> Iterable[Frame]:
+        """The frames of a stream: made as they are sent, and kept for all once the same call has come again."""
+        assert prepared.completion is not None
+        if prepared.fresh:
+            frames = prepared.reply.body
+        elif prepared.frames is not None:
+            return prepared.frames
+        else:
+            frames = dialect.write(prepared.completion, call).body
+            if prepared.tokens <= SHARED_TOKENS:
+                prepared.frames = frames = _Shared(frames)
+                self._grow(prepared, _FRAME_BYTES * prepared.tokens)
+        assert not isinstance(frames, bytes)
+        return frames
+
+
+class _Shared:
+    """Frames that several streams read at their own pace, each made once."""
+
+    __slots__ = ("_made", "_source")
+
+    def __init__(self, source: Iterable[Frame] | bytes) -> None:
+        assert not isinstance(source, bytes)
+        self._source = iter(source)
+        self._made: list[Frame] = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        at = 0
+        while True:
+            if at == len(self._made):
+                following = next(self._source, None)
+                if following is None:
+                    return
+                self._made.append(following)
+            yield self._made[at]
+            at += 1
+
+
+def _lengths(completion: Completion) -> tuple[int, int]:
+    """The pieces of the longest choice, by which the answer is paced, and those of all choices."""
+    lengths = [sum(map(_pieces, choice.parts)) for choice in completion.choices]
+    return max(lengths, default=0), sum(lengths)
+
+
+def _pieces(part: Part) -> int:
+    return len(part.arguments if isinstance(part, ToolCall) else part.tokens)
+
+
+def _headers(reply: Reply) -> Headers:
+    """With the length of a whole body, where the dialect does not give it."""
+    if not isinstance(reply.body, bytes) or header(reply.headers, "content-length"):
+        return reply.headers
+    return (*reply.headers, ("content-length", str(len(reply.body))))
+
+
+def _at_once(body: bytes | Iterable[Frame]) -> tuple[Chunk, ...]:
+    return (Chunk(0.0, body),) if isinstance(body, bytes) else tuple(Chunk(0.0, frame.data) for frame in body)

@@ -1,0 +1,147 @@
+"""Each family against values computed once with scipy 1.17, and against its own samples."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_simulator.errors import ConfigError
+from llm_simulator.profiles.distributions import (
+    FAMILIES,
+    Constant,
+    Distribution,
+    ExGaussian,
+    Exponential,
+    Gamma,
+    LogNormal,
+    Normal,
+    Pareto,
+    Quantiles,
+    ShiftedLogNormal,
+    Uniform,
+    Weibull,
+)
+from llm_simulator.profiles.numerics import gamma_cdf
+from llm_simulator.simulator.rng import DeterministicRng, keyed
+
+RANKS = (0.01, 0.1, 0.5, 0.9, 0.99, 0.9999)
+KNOWN: list[tuple[Distribution, float, tuple[float, ...]]] = [
+    (Constant(3.0), 3.0, (3.0, 3.0, 3.0, 3.0, 3.0, 3.0)),
+    (Uniform(1.0, 3.0), 2, (1.02, 1.2, 2, 2.8, 2.98, 2.9998)),
+    (Normal(1.0, 0.8), 1.1633804, (0.038034473, 0.31255212, 1.1062413, 2.0753938, 2.8943591, 3.9977033)),
+    (LogNormal(2.0, 0.3), 2.0920557, (0.99525412, 1.3616289, 2, 2.937658, 4.0190741, 6.1034374)),
+    (ShiftedLogNormal(1.0, 2.0, 0.3), 3.0920557, (1.9952541, 2.3616289, 3, 3.937658, 5.0190741, 7.1034374)),
+    (Exponential(3.0), 3, (0.030151008, 0.31608155, 2.0794415, 6.9077553, 13.815511, 27.631021)),
+    (Gamma(0.05, 0.7), 0.035, (4.0912424e-41, 4.0912424e-21, 3.9017149e-07, 0.05342198, 0.76133918, 3.2368706)),
+    (Gamma(2.5, 0.7), 1.75, (0.19400433, 0.5636078, 1.5230111, 3.2327249, 5.2801954, 9.0106912)),
+    (Gamma(1000.0, 0.7), 700, (649.53571, 671.78575, 699.76668, 728.51402, 752.52298, 785.33292)),
+    (Weibull(0.7, 3.0), 3.7974705, (0.0041984937, 0.12048884, 1.7771703, 9.8757989, 26.583679, 71.557958)),
+    (Pareto(2.0, 1.5), 6, (2.0134454, 2.145532, 3.1748021, 9.2831777, 43.088694, 928.31777)),
+    (ExGaussian(10.0, 0.5, 2.0), 12, (9.3427982, 10.064822, 11.448206, 14.66767, 19.27284, 28.483181)),
+    (ExGaussian(10.0, 1.0, 0.05), 10.05, (7.7209207, 8.7668766, 10.049959, 11.333176, 12.379446, 13.774266)),
+    (Quantiles((0.0, 0.5, 1.0), (1.0, 2.0, 5.0)), 2.5, (1.02, 1.2, 2.0, 4.4, 4.94, 4.9994)),
+]
+IDS = [repr(distribution) for distribution, _, _ in KNOWN]
+
+
+@pytest.mark.parametrize(("distribution", "mean", "values"), KNOWN, ids=IDS)
+def test_quantiles_and_mean(distribution: Distribution, mean: float, values: tuple[float, ...]) -> None:
+    assert distribution.mean == pytest.approx(mean, rel=1e-7)
+    for rank, value in zip(RANKS, values, strict=True):
+        assert distribution.quantile(rank) == pytest.approx(value, rel=1e-7)
+
+
+@pytest.mark.parametrize(("distribution", "mean", "values"), KNOWN, ids=IDS)
+def test_samples_follow_the_quantiles(distribution: Distribution, mean: float, values: tuple[float, ...]) -> None:
+    rng = DeterministicRng(keyed(2, repr(distribution)))
+    drawn = sorted(distribution.sample(rng) for _ in range(1000))
+    for rank, value in zip(RANKS[1:4], values[1:4], strict=True):
+        below = sum(x < value * (1 - 1e-9) for x in drawn) / 1000
+        at_most = sum(x <= value * (1 + 1e-9) for x in drawn) / 1000
+        assert below - 0.05 < rank < at_most + 0.05
+
+
+@pytest.mark.parametrize("distribution", [distribution for distribution, _, _ in KNOWN], ids=IDS)
+def test_every_rank_has_a_finite_value(distribution: Distribution) -> None:
+    ranks = [0.0, 1e-12, 1e-6, *(n / 50 for n in range(1, 50)), 1 - 1e-6, 1 - 1e-12, 1.0]
+    values = [distribution.quantile(rank) for rank in ranks]
+    assert all(math.isfinite(value) and value >= 0 for value in values)
+    assert all(a <= b * (1 + 1e-9) for a, b in pairwise(values))
+
+
+def test_every_family_is_registered_and_known() -> None:
+    assert {type(distribution) for distribution, _, _ in KNOWN} == set(FAMILIES.values())
+    assert list(FAMILIES) == [family.name for family in FAMILIES.values()]
+
+
+def test_what_falls_below_zero_is_zero() -> None:
+    assert ShiftedLogNormal(-3.0, 1.0, 0.5).quantile(0.1) == 0
+    assert ExGaussian(0.0, 1.0, 0.1).quantile(0.1) == 0
+    assert min(ExGaussian(0.0, 1.0, 0.1).sample(DeterministicRng(keyed(n))) for n in range(20)) == 0
+    assert Quantiles((0.5, 0.9), (1.0, 5.0)).quantile(0.1) == 0
+
+
+def test_exgaussian_with_a_tiny_tail_does_not_overflow() -> None:
+    narrow = ExGaussian(10.0, 1.0, 1e-4)
+    assert narrow.quantile(0.5) == pytest.approx(10.0001, rel=1e-6)
+    assert narrow.quantile(1e-9) == pytest.approx(10 + statistics.NormalDist().inv_cdf(1e-9), rel=1e-3)
+
+
+def test_pareto_without_a_mean() -> None:
+    assert Pareto(1.0, 1.0).mean == math.inf
+
+
+def test_quantiles_go_on_beyond_their_ends() -> None:
+    table = Quantiles((0.1, 0.5, 0.9), (2.0, 4.0, 10.0))
+    assert table.quantile(0.0) == pytest.approx(1.5)
+    assert table.quantile(1.0) == pytest.approx(11.5)
+    assert table.scaled(2.0).quantile(0.5) == 8.0
+    assert table.mean == pytest.approx(sum(table.quantile((n + 0.5) / 10_000) for n in range(10_000)) / 10_000)
+
+
+def test_quantiles_of_measurements_interpolate() -> None:
+    table = Quantiles.of([5.0, 1.0, 3.0])
+    assert [table.quantile(u) for u in (0, 0.25, 0.5, 0.75, 1)] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("family", [Normal, LogNormal, Gamma, Uniform])
+def test_moments(family: type[Distribution]) -> None:
+    made = family.of_moments(20.0, 4.0)
+    ranks = [(n + 0.5) / 2000 for n in range(2000)]
+    values = [made.quantile(u) for u in ranks]
+    assert statistics.fmean(values) == pytest.approx(20.0, rel=2e-3)
+    assert statistics.pstdev(values) == pytest.approx(4.0, rel=0.02)
+
+
+@pytest.mark.parametrize("family", [Normal, LogNormal, Weibull, Pareto])
+def test_two_quantiles(family: type[Distribution]) -> None:
+    made = family.through(0.8, 1.5)
+    assert made.quantile(0.95) == pytest.approx(1.5, rel=0.01)
+    assert made.quantile(0.5) == pytest.approx(0.8, rel=0.06)  # the normal is cut off at 0
+
+
+@pytest.mark.parametrize("family", [Constant, Pareto, ExGaussian, ShiftedLogNormal, Quantiles])
+def test_families_that_moments_do_not_give(family: type[Distribution]) -> None:
+    with pytest.raises(ConfigError, match=f"{family.name} cannot be given by mean"):
+        family.of_moments(1.0, 1.0)
+
+
+@pytest.mark.parametrize("family", [Constant, Gamma, ExGaussian, Exponential])
+def test_families_that_two_quantiles_do_not_give(family: type[Distribution]) -> None:
+    with pytest.raises(ConfigError, match=f"{family.name} cannot be given by p50 and p95"):
+        family.through(1.0, 2.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.02, 500), st.floats(1e-6, 1 - 1e-6))
+def test_the_gamma_inverse_inverts(shape: float, u: float) -> None:
+    assert gamma_cdf(shape, Gamma(shape, 1.0).quantile(u)) == pytest.approx(u, rel=1e-6, abs=1e-9)
+
+
+def test_gamma_cdf_at_and_below_zero() -> None:
+    assert gamma_cdf(2.0, 0.0) == gamma_cdf(2.0, -1.0) == 0.0
