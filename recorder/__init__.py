@@ -1,0 +1,1 @@
+"""From live traffic to a cassette: tap, redaction at write, import and export."""
