@@ -1,0 +1,52 @@
+"""The command `llm-simulator`. A command's code is imported when it is called: `serve` does not pay for the others."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from llm_simulator import __version__
+from llm_simulator.errors import ConfigError, SimulatorError
+
+_COMMANDS = {
+    "serve": ("llm_simulator.cli.serve", "Serve: record, replay and simulate on a local port."),
+    "run": ("llm_simulator.cli.run", "Run a command with its LLM SDKs pointed at the simulator."),
+    "cassette": ("llm_simulator.cli.cassette", "List, show, import, export and scan cassettes."),
+    "validate": ("llm_simulator.cli.validate", "Check a configuration file."),
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(_COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="llm-simulator")
+def cli() -> None:
+    """Record LLM provider traffic once, replay it offline, simulate the rest."""
+
+
+def main() -> None:
+    """The entry point; exit code 2 for what the user must mend, 1 for what failed."""
+    try:
+        cli()
+    except ConfigError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except SimulatorError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

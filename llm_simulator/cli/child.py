@@ -1,0 +1,103 @@
+"""The environment of a child process whose SDKs shall talk to the simulator. Pure: takes and returns mappings.
+
+Source of the names: the official SDKs (openai, anthropic, google-genai, cohere; Python and Node) and LiteLLM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from llm_simulator.types import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class _Sdk:
+    """One SDK's base-URL variable, what it holds by default, and its key variables."""
+
+    variable: str
+    default: str  # "" where the SDK has none: then it is set only if the mode needs no real host
+    keys: tuple[str, ...]
+
+
+_SDKS = (
+    _Sdk("OPENAI_BASE_URL", "https://api.openai.com/v1", ("OPENAI_API_KEY",)),
+    _Sdk("OPENAI_API_BASE", "https://api.openai.com/v1", ()),
+    _Sdk("AZURE_OPENAI_ENDPOINT", "", ("AZURE_OPENAI_API_KEY",)),
+    _Sdk("ANTHROPIC_BASE_URL", "https://api.anthropic.com", ("ANTHROPIC_API_KEY",)),
+    _Sdk("GOOGLE_GEMINI_BASE_URL", "https://generativelanguage.googleapis.com", ("GEMINI_API_KEY", "GOOGLE_API_KEY")),
+    _Sdk("GOOGLE_VERTEX_BASE_URL", "", ()),
+    _Sdk("CO_API_URL", "https://api.cohere.com", ("CO_API_KEY", "COHERE_API_KEY")),
+)
+
+PLACEHOLDER_KEY = "sk-simulated-key"
+_PLACEHOLDER_AZURE_VERSION = "2024-10-21"
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+_LOOPBACK = "localhost,127.0.0.1,::1"
+
+
+@dataclass(slots=True)
+class ChildEnvironment:
+    """Variables to set and to remove, the hosts that base URLs named already, and what to tell the user."""
+
+    set: dict[str, str] = field(default_factory=lambda: {})
+    unset: list[str] = field(default_factory=lambda: [])
+    hosts: list[str] = field(default_factory=lambda: [])
+    wrapped: list[str] = field(default_factory=lambda: [])
+
+    def over(self, environ: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in environ.items() if name not in self.unset}
+        return {**kept, **self.set}
+
+
+def wrapped_hosts(environ: Mapping[str, str]) -> list[str]:
+    """Hosts of base URLs that the user's environment names already: they are allowed for the run."""
+    return [host for sdk in _SDKS if (host := _host(environ.get(sdk.variable, "")))]
+
+
+def child_environment(environ: Mapping[str, str], base_url: str, mode: Mode, refusing: str = "") -> ChildEnvironment:
+    """What the child's environment must differ by.
+
+    Args:
+        base_url: of the simulator, without a path.
+        refusing: URL of a refusing proxy that all proxy variables point at ("" : leave them as they are).
+    """
+    made = ChildEnvironment(hosts=wrapped_hosts(environ))
+    for sdk in _SDKS:
+        given = environ.get(sdk.variable, "")
+        if given:
+            made.wrapped.append(f"{sdk.variable}={given}")
+        target = given or sdk.default
+        if target:
+            made.set[sdk.variable] = wrap(base_url, target)
+        elif not mode.forwards:
+            made.set[sdk.variable] = base_url  # bare provider paths tell us enough to replay and simulate
+        if not mode.forwards and sdk.keys and not any(environ.get(key) for key in sdk.keys):
+            made.set[sdk.keys[0]] = PLACEHOLDER_KEY
+    if not mode.forwards and not environ.get("OPENAI_API_VERSION"):
+        made.set["OPENAI_API_VERSION"] = _PLACEHOLDER_AZURE_VERSION
+    if refusing:
+        made.set |= dict.fromkeys(_PROXIES, refusing)
+    made.set |= {"NO_PROXY": _no_proxy(environ, refusing), "no_proxy": _no_proxy(environ, refusing)}
+    return made
+
+
+def _no_proxy(environ: Mapping[str, str], refusing: str) -> str:
+    """Loopback never goes through a proxy; in a refusing run nothing else is exempt either."""
+    given = "" if refusing else environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    return f"{given},{_LOOPBACK}" if given else _LOOPBACK
+
+
+def wrap(base_url: str, target: str) -> str:
+    """`https://api.groq.com/openai/v1` as a path of ours: `http://127.0.0.1:8080/api.groq.com/openai/v1`."""
+    parts = urlsplit(target)
+    scheme = "" if parts.scheme == "https" else f"{parts.scheme}:"
+    return f"{base_url}/{scheme}{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    name = (parts.hostname or "").lower()
+    return f"{name}:{parts.port}" if name and parts.port not in (None, default) else name

@@ -1,0 +1,73 @@
+"""The options that `serve` and `run` share, and how they become `Settings`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from llm_simulator.config.load import load, with_flags
+from llm_simulator.config.settings import Settings
+from llm_simulator.errors import ConfigError
+from llm_simulator.types import Mode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--cassette", "-c", metavar="C", help="a .db, a .yaml, a folder of them, or a database URL"),
+    click.option("--mode", "-m", type=click.Choice([mode.value for mode in Mode]), help="what to do with a call"),
+    click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="YAML, JSON or TOML file"),
+    click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="seed of the simulator (default 0)"),
+    click.option("--speed", type=click.FloatRange(0), help="divides waits: 2 is twice as fast, 0 does not wait"),
+    click.option(
+        "--upstream",
+        "upstream",
+        multiple=True,
+        metavar="HOST[=URL]",
+        help="allow forwarding to HOST, fetched from URL if given",
+    ),
+    click.option("--ignore", multiple=True, metavar="PATH", help="JSONPath or /regex/ of what is not compared"),
+    click.option("--allow-truncated", is_flag=True, default=None, help="replay recordings that broke off, too"),
+    click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="default info"),
+)
+
+
+def shared(function: F) -> F:
+    """Adds the options to a command, in their order."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def settings_of(
+    *,
+    config: Path | None,
+    mode: str | None,
+    upstream: tuple[str, ...],
+    ignore: tuple[str, ...],
+    **flags: Any,
+) -> Settings:
+    """Settings from flags over environment over file over defaults.
+
+    Raises:
+        ConfigError: something is wrong in any of them.
+    """
+    base = load(config, os.environ)
+    settings = with_flags(base, mode=Mode(mode) if mode else None, **flags)
+    if upstream:
+        settings = with_flags(settings, upstreams={**settings.upstreams, **dict(map(_upstream, upstream))})
+    if ignore:
+        rules = replace(settings.rules, ignore=(*settings.rules.ignore, *ignore))
+        settings = with_flags(settings, rules=rules)
+    return settings
+
+
+def _upstream(value: str) -> tuple[str, str]:
+    host, _, url = value.partition("=")
+    if url and not url.startswith(("http://", "https://")):
+        raise ConfigError(f"--upstream {value}: {url!r} is no URL; HOST or HOST=http[s]://... is allowed")
+    return host.lower(), url

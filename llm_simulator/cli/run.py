@@ -1,0 +1,160 @@
+"""`llm-simulator run -- CMD`: a server for the time of one command, whose SDKs are pointed at it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from llm_simulator.cli.child import ChildEnvironment, child_environment, wrapped_hosts
+from llm_simulator.cli.options import settings_of, shared
+from llm_simulator.config.load import with_flags
+from llm_simulator.config.settings import Settings
+from llm_simulator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from llm_simulator.cli.summary import Summary
+    from llm_simulator.proxy.refusing import RefusingDoor
+    from llm_simulator.proxy.server import Server
+
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # exit codes of a shell
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True})
+@shared
+@click.option("--port", "-p", type=click.IntRange(0, 65535), default=0, help="port to listen on (default: a free one)")
+@click.option("--isolate", is_flag=True, help="Linux: simulator and command in a network namespace with loopback only")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="write the summary as JSON")
+@click.argument("cmd", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(cmd: tuple[str, ...], isolate: bool, report: Path | None, **options: Any) -> None:
+    """Run CMD with its LLM SDKs pointed at the simulator, then say what happened.
+
+    Exits with CMD's exit code if that is not 0, else with 1 when a call missed.
+    """
+    settings = settings_of(**options)
+    settings = with_flags(settings, log_level=options["log_level"] or "warning")
+    if isolate:
+        _isolate(settings)
+    summary = asyncio.run(_run(_with_wrapped(settings), list(cmd), isolated=isolate))
+    _tell(summary, report)
+    sys.exit(summary.exit_code)
+
+
+def _isolate(settings: Settings) -> None:
+    from llm_simulator.cli.isolate import isolate
+
+    if settings.mode.forwards:
+        raise ConfigError(f"--isolate cuts the network off, and mode {settings.mode.value} needs it")
+    isolate()
+
+
+def _with_wrapped(settings: Settings) -> Settings:
+    """A base URL that the environment names already is allowed for the run."""
+    named = {host: settings.upstreams.get(host, "") for host in wrapped_hosts(os.environ)}
+    return with_flags(settings, upstreams={**settings.upstreams, **named})
+
+
+async def _run(settings: Settings, cmd: list[str], *, isolated: bool) -> Summary:
+    from llm_simulator.proxy.refusing import RefusingDoor
+    from llm_simulator.proxy.server import Server
+    from llm_simulator.redact import Redactor
+    from llm_simulator.telemetry import log
+
+    log.set_up(settings.log_level, Redactor(os.environ).text)
+    server = await Server.start(settings, os.environ, run=uuid.uuid4().hex)
+    refusing = RefusingDoor() if settings.mode.value == "replay" else None
+    try:
+        if refusing is not None:
+            await refusing.start()
+        child = child_environment(os.environ, server.base_url, settings.mode, refusing.url if refusing else "")
+        code = await _child(cmd, child.over(os.environ))
+        unused = server.cassette.unused() if server.cassette is not None else []
+    finally:
+        await server.stop()
+        if refusing is not None:
+            await refusing.stop()
+    return _summary(server, child, refusing, code, unused, isolated=isolated)
+
+
+async def _child(cmd: list[str], environ: dict[str, str]) -> int:
+    """Runs the command with our own standard streams; its exit code (128 + n where a signal ended it)."""
+    try:
+        process = await asyncio.create_subprocess_exec(*cmd, env=environ)
+    except FileNotFoundError:
+        click.echo(f"error: command not found: {cmd[0]}", err=True)
+        return _NOT_FOUND
+    except OSError as error:  # no permission, or no program (ENOEXEC)
+        click.echo(f"error: cannot execute: {cmd[0]}: {error.strerror}", err=True)
+        return _NOT_EXECUTABLE
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, _pass_on, process, name)
+    code = await process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _pass_on(process: asyncio.subprocess.Process, name: int) -> None:
+    with suppress(ProcessLookupError):
+        process.send_signal(name)
+
+
+def _summary(
+    server: Server,
+    child: ChildEnvironment,
+    refusing: RefusingDoor | None,
+    code: int,
+    unused: list[int],
+    *,
+    isolated: bool,
+) -> Summary:
+    from llm_simulator.cli.summary import Summary
+
+    mode, cassette, recorder = server.settings.mode, server.cassette, server.recorder
+    summary = Summary(
+        mode.value, "" if cassette is None else cassette.where, server.observer.tally, child_exit_code=code
+    )
+    summary.exit_code = code or int(server.observer.tally.total().missed > 0)
+    summary.wrapped = child.wrapped
+    if cassette is not None:
+        summary.truncated = cassette.truncated()
+        if mode.looks_up:
+            summary.unused = unused
+        if mode.writes:
+            summary.untouched = len(cassette.untouched())
+    if recorder is not None:
+        summary.redactions, summary.failed_writes = recorder.redactions, recorder.failed
+    if refusing is not None:
+        summary.egress.update(refusing.attempts)
+    if server.policy is not None:
+        for host, count in server.policy.refused.items():
+            summary.egress[host] = summary.egress.get(host, 0) + count
+    summary.evidence = _evidence(server, refusing, isolated=isolated)
+    return summary
+
+
+def _evidence(server: Server, refusing: RefusingDoor | None, *, isolated: bool) -> list[str]:
+    lines = []
+    if isolated:
+        lines.append("--isolate: simulator and command had a network namespace with loopback only (proof)")
+    if refusing is not None:
+        lines.append("proxy variables pointed at a refusing door (counts clients that honour them)")
+    if server.policy is not None:
+        lines.append("the simulator's own process was confined to loopback (audit hook)")
+    return lines
+
+
+def _tell(summary: Summary, report: Path | None) -> None:
+    from llm_simulator.cli.summary import show
+
+    show(summary)
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(json.dumps(summary.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

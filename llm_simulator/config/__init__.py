@@ -1,0 +1,1 @@
+"""Settings of a run: the frozen value, and where it comes from."""

@@ -1,0 +1,75 @@
+"""The configuration file: one pydantic schema, from which the settings of a run are made.
+
+pydantic is imported here and only here, and this module only where a file or a variable is there to be read.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A section that knows all its fields: a misspelt one is an error, not silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSection(Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    hosts: tuple[str, ...] = Field(
+        default=(), description="Host header values accepted beside loopback names and addresses"
+    )
+    origins: tuple[str, ...] = Field(default=(), description="web origins that may call from a browser")
+    allow_remote: bool = Field(
+        default=False, description="forward to providers although other machines can reach this address"
+    )
+    admin_token: str = ""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 256 << 20
+    drain_secs: Annotated[float, Field(ge=0)] = 10.0
+    connect_timeout_secs: Annotated[float, Field(gt=0)] = 30.0
+    journal_size: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
+
+
+class SimulationSection(Section):
+    seed: Annotated[int, Field(ge=0, le=2**64 - 1)] = 0
+    speed: Annotated[float, Field(ge=0)] = 1.0
+
+
+class MatchSection(Section):
+    ignore: tuple[str, ...] = Field(
+        default=(), description="JSONPath ($.metadata.id) or /regex/ of what is not compared"
+    )
+    headers: tuple[str, ...] = Field(default=(), description="headers that are compared as well")
+    host: bool = Field(default=False, description="compare the host, too")
+
+
+class CassetteSection(Section):
+    path: str = Field(default="", description="a .db, a .yaml, a folder of them, or a database URL")
+    mode: Literal["replay", "auto", "simulate", "record", "record-missing", "verify", "passthrough"] = "auto"
+    match: MatchSection = MatchSection()
+    after_last: Literal["repeat", "cycle", "miss", "sample"] = "repeat"
+    allow_truncated: bool = False
+
+
+class LoggingSection(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class TelemetrySection(Section):
+    logging: LoggingSection = LoggingSection()
+
+
+class File(Section):
+    """The whole file."""
+
+    version: Literal["2.0"] = "2.0"
+    server: ServerSection = ServerSection()
+    simulation: SimulationSection = SimulationSection()
+    cassettes: CassetteSection = CassetteSection()
+    upstreams: dict[str, str] = Field(
+        default_factory=dict, description="host -> base URL it is fetched from ('' for itself); naming a host allows it"
+    )
+    telemetry: TelemetrySection = TelemetrySection()

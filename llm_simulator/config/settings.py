@@ -1,0 +1,55 @@
+"""What one run is set to: a frozen value, passed to whoever needs it. No parsing here, and no heavy import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from llm_simulator.cassettes.index import AfterLast
+from llm_simulator.cassettes.key import MatchRules
+from llm_simulator.types import Mode
+
+MEBIBYTE = 1 << 20
+
+
+def _no_upstreams() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of a serving process; the defaults are those of `llm-simulator serve` without arguments.
+
+    `upstreams` maps a host as a client names it to the base URL it is really fetched from; naming a host allows it.
+    `origins` are the web origins that may call from a browser, `hosts` the Host header values accepted beside loopback.
+    """
+
+    cassette: str = ""
+    mode: Mode = Mode.AUTO
+    host: str = "127.0.0.1"
+    port: int = 8080
+    seed: int = 0
+    speed: float = 1.0
+    scenario: str = "default"
+    rules: MatchRules = field(default_factory=MatchRules)
+    after_last: AfterLast = AfterLast.REPEAT
+    allow_truncated: bool = False
+    upstreams: Mapping[str, str] = field(default_factory=_no_upstreams)
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    allow_remote: bool = False
+    admin_token: str = ""
+    max_body_bytes: int = 256 * MEBIBYTE
+    journal_size: int = 1000
+    drain_secs: float = 10.0
+    connect_timeout_secs: float = 30.0
+    log_level: str = "info"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return self.host in LOOPBACK_HOSTS
+
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -1,0 +1,60 @@
+"""A bounded journal of recent calls. An entry holds facts about a call, never its bodies."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(slots=True)
+class Entry:
+    """One call. Times: `at` is RFC 3339 UTC, durations in seconds; `virtual_*` are the undivided ones (`--speed`)."""
+
+    at: str
+    method: str
+    path: str
+    provider: str
+    model: str
+    operation: str
+    stream: bool
+    status: int
+    source: str
+    session: str = ""
+    exchange: int | None = None
+    profile: str = ""
+    ttft: float | None = None
+    duration: float = 0.0
+    virtual_ttft: float | None = None
+    virtual_total: float | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    adapted: str = ""
+    outcome: str = "complete"  # or client-gone, truncated, upstream-failed
+    recorded: bool = False
+    differs: str = ""  # verify mode: how the upstream's answer differs from the recorded one
+    note: str = ""  # e.g. why it missed or was refused
+
+    def as_json(self) -> dict[str, Any]:
+        """Only what is known: None and "" are left out."""
+        named = ((name, getattr(self, name)) for name in self.__slots__)
+        return {name: value for name, value in named if value is not None and value != ""}
+
+
+class Journal:
+    """The last `size` entries, oldest first, and how many there ever were."""
+
+    def __init__(self, size: int) -> None:
+        self._entries: deque[Entry] = deque(maxlen=size)
+        self.total = 0
+
+    def add(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        self.total += 1
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(tuple(self._entries))
+
+    def __len__(self) -> int:
+        return len(self._entries)

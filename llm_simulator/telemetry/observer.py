@@ -1,0 +1,36 @@
+"""The one place a finished call is told to: journal, metrics, tally and log all say the same."""
+
+from __future__ import annotations
+
+import logging
+
+from llm_simulator.telemetry.journal import Entry, Journal
+from llm_simulator.telemetry.metrics import Metrics
+from llm_simulator.telemetry.tally import Tally
+
+log = logging.getLogger("llm_simulator.calls")
+
+
+class Observer:
+    """Journal, metrics and tally of one process."""
+
+    def __init__(self, journal_size: int) -> None:
+        self.journal = Journal(journal_size)
+        self.metrics = Metrics()
+        self.tally = Tally()
+
+    def add(self, entry: Entry) -> None:
+        self.journal.add(entry)
+        self.metrics.add(entry)
+        self.tally.add(entry)
+        if log.isEnabledFor(logging.INFO):
+            log.info(
+                "%s %s %s %d %s %.1f ms%s",
+                entry.method,
+                entry.path,
+                entry.model or "-",
+                entry.status,
+                entry.source,
+                entry.duration * 1e3,
+                f" ({entry.note})" if entry.note else "",
+            )

@@ -1,0 +1,221 @@
+"""Turns a call into an `Answer`: find, decide, perform. It opens no socket of its own; `Forwarding` does for it."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import assert_never
+
+from llm_simulator import dialects
+from llm_simulator.cassettes.cassette import Cassette, Found
+from llm_simulator.cassettes.key import Matcher
+from llm_simulator.config.settings import Settings
+from llm_simulator.dialects.base import Dialect
+from llm_simulator.errors import RequestError, SimulatorError
+from llm_simulator.proxy import convert
+from llm_simulator.proxy.door import Visit
+from llm_simulator.proxy.forwarding import Forwarding
+from llm_simulator.proxy.replay import Replayed, replay
+from llm_simulator.proxy.sessions import Occurrences, session_of
+from llm_simulator.simulator import decide as decisions
+from llm_simulator.simulator.engine import Draw, Engine
+from llm_simulator.telemetry.journal import Entry
+from llm_simulator.types import Answer, Call, Chunk, Condition, Headers, Reply, Source, Usage, header
+
+log = logging.getLogger("llm_simulator.calls")
+
+PREPARED_BYTES = 16 << 20
+"""Body bytes of prepared answers kept; the least recently used ones go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    replayed: Replayed
+    usage: Usage | None
+
+
+class Performer:
+    """Answers calls for one server. What it holds is bounded: prepared answers by bytes, counters by number."""
+
+    def __init__(
+        self, settings: Settings, cassette: Cassette | None, engine: Engine, forwarding: Forwarding | None
+    ) -> None:
+        self._settings = settings
+        self._cassette = cassette
+        self._engine = engine
+        self._forwarding = forwarding
+        self._matcher = Matcher(settings.rules)
+        self._occurrences = Occurrences()
+        self._prepared: OrderedDict[tuple[int, str, bool], _Prepared] = OrderedDict()
+        self._prepared_bytes = 0
+
+    async def answer(self, call: Call, visit: Visit, entry: Entry, read_ns: int) -> Answer:
+        """The answer to `call`; notes in `entry` what it did.
+
+        Raises:
+            SimulatorError: anything that `refusal` turns into an answer.
+        """
+        dialect = dialects.of(call)
+        session = session_of(visit.session, call.raw.headers)
+        found, adapted = await self._find(call, dialect, session)
+        decision = decisions.decide(
+            self._settings.mode,
+            found=found,
+            simulable=call.operation in dialect.simulates,
+            problem=lambda: dialect.check(call),
+        )
+        match decision:
+            case decisions.Replay(found=hit):
+                return self._replay(call, dialect, hit, adapted, entry)
+            case decisions.Simulate():
+                return self._simulate(call, dialect, visit, session, entry)
+            case decisions.Refuse(condition=condition):
+                return self.refuse(condition, call, entry)
+            case decisions.Forward(record=record, compare=compare):
+                if self._forwarding is None:
+                    raise SimulatorError(f"mode {self._settings.mode.value} forwards, but nothing is set up to forward")
+                recorded = compare.exchange if compare is not None else None
+                return await self._forwarding.forward(call, visit, entry, read_ns, record=record, recorded=recorded)
+            case decisions.Miss():
+                return await self._miss(call, session, entry)
+            case _:
+                assert_never(decision)
+
+    async def _find(self, call: Call, dialect: Dialect, session: str) -> tuple[Found | None, bool]:
+        """The recording of `call`, or of its twin (then True: it must be converted)."""
+        if self._cassette is None or not self._settings.mode.looks_up:
+            return None, False
+        if found := await self._cassette.find(call, session, self._settings.seed):
+            return found, False
+        if self._settings.mode.forwards:
+            return None, False  # a conversion must not stand in for what can be recorded
+        for twin in dialect.twins(call):
+            found = await self._cassette.find(twin, session, self._settings.seed)
+            if found is not None and found.exchange.status < 400:
+                return found, True
+        return None, False
+
+    def _replay(self, call: Call, dialect: Dialect, found: Found, adapted: bool, entry: Entry) -> Answer:
+        entry.source, entry.exchange = Source.CASSETTE.value, found.id
+        prepared = self._prepare(call, dialect, found, adapted)
+        entry.virtual_ttft, entry.virtual_total = prepared.replayed.ttft, prepared.replayed.total
+        if prepared.usage is not None:
+            entry.prompt_tokens, entry.completion_tokens = prepared.usage.prompt, prepared.usage.completion
+        answer = prepared.replayed.answer
+        entry.adapted = header(answer.headers, "x-llm-simulator-adapted")
+        return answer
+
+    def _prepare(self, call: Call, dialect: Dialect, found: Found, adapted: bool) -> _Prepared:
+        accepted = header(call.raw.headers, "accept-encoding")
+        key = (found.id, accepted, adapted)
+        prepared = self._prepared.get(key)
+        if prepared is not None:
+            self._prepared.move_to_end(key)
+            return prepared
+        exchange = found.exchange
+        if adapted:
+            replayed = convert.convert(exchange, call, dialect, speed=self._settings.speed)
+        else:
+            replayed = replay(exchange, accepted, speed=self._settings.speed)
+        mine = self._headers(Source.CASSETTE, ("x-llm-simulator-exchange", str(found.id)))
+        answer = _with_headers(replayed.answer, mine)
+        usage = convert.recorded_usage(exchange, dialect, call)
+        prepared = _Prepared(Replayed(answer, replayed.ttft, replayed.total, replayed.size), usage)
+        self._keep(key, prepared)
+        return prepared
+
+    def _keep(self, key: tuple[int, str, bool], prepared: _Prepared) -> None:
+        if prepared.replayed.size > PREPARED_BYTES // 4:
+            return
+        self._prepared[key] = prepared
+        self._prepared_bytes += prepared.replayed.size
+        while self._prepared_bytes > PREPARED_BYTES or len(self._prepared) > 4096:
+            _, old = self._prepared.popitem(last=False)
+            self._prepared_bytes -= old.replayed.size
+
+    def _simulate(self, call: Call, dialect: Dialect, visit: Visit, session: str, entry: Entry) -> Answer:
+        entry.source = Source.SIMULATOR.value
+        identity = self._matcher.key(call).digest
+        occurrence = visit.occurrence
+        if occurrence is None:
+            occurrence = self._occurrences.next(session, identity, visit.attempt)
+        made = self._engine.simulate(call, dialect, identity, Draw(visit.attempt, occurrence))
+        entry.virtual_ttft, entry.virtual_total, entry.profile = made.ttft, made.total, made.profile
+        if made.usage is not None:
+            entry.prompt_tokens, entry.completion_tokens = made.usage.prompt, made.usage.completion
+        extra: list[tuple[str, str]] = []
+        if made.profile:
+            extra.append(("x-llm-simulator-profile", made.profile))
+        if made.usage is not None:
+            extra.append(("x-llm-simulator-usage", "exact" if made.usage.exact else "estimated"))
+        extra.append(("x-llm-simulator-ttft-ms", f"{made.ttft * 1e3:.3f}"))
+        extra.append(("x-llm-simulator-total-ms", f"{made.total * 1e3:.3f}"))
+        for warning in made.warnings:
+            extra.append(("x-llm-simulator-warning", warning))
+            log.warning("%s %s: %s", call.provider, call.model, warning)
+        return _with_headers(made.answer, self._headers(Source.SIMULATOR, *extra))
+
+    async def _miss(self, call: Call, session: str, entry: Entry) -> Answer:
+        entry.note = "not recorded"
+        if self._cassette is None:
+            message = "No cassette is open, so nothing is recorded. Give one with --cassette, or use --mode auto."
+            condition = _missed(message, None)
+        else:
+            report = await self._cassette.miss(call, session, command=self._record_command())
+            entry.note = report.reason.value
+            condition = _missed(report.as_text(), report.as_json())
+        answer = self.refuse(condition, call, entry)
+        entry.source = Source.MISS.value
+        return _relabel(answer, Source.MISS)
+
+    def _record_command(self) -> str:
+        return f"llm-simulator run --cassette {self._settings.cassette} --mode record-missing -- <your command>"
+
+    def refuse(self, condition: Condition, call: Call, entry: Entry) -> Answer:
+        """The refusal in the provider's own envelope."""
+        entry.source = Source.REFUSAL.value
+        entry.note = entry.note or condition.name
+        reply = dialects.of(call).refuse(condition, call)
+        return _immediate(reply, self._headers(Source.REFUSAL), Source.REFUSAL)
+
+    def refusal(self, error: SimulatorError, call: Call, entry: Entry) -> Answer:
+        """What a client gets for one of our own errors."""
+        name = error.name if isinstance(error, RequestError) else getattr(error, "name", type(error).__name__)
+        param = error.param if isinstance(error, RequestError) else None
+        retry = False if isinstance(error, RequestError) else None
+        condition = Condition(name, error.status, str(error), param=param, code=name, retry=retry)
+        return self.refuse(condition, call, entry)
+
+    def _headers(self, source: Source, *more: tuple[str, str]) -> Headers:
+        return (
+            ("x-llm-simulator-source", source.value),
+            ("x-llm-simulator-scenario", self._settings.scenario),
+            *more,
+        )
+
+
+def _missed(message: str, extra: object) -> Condition:
+    return Condition("cassette_miss", 404, message, code="cassette_miss", retry=False, extra=extra)
+
+
+def _with_headers(answer: Answer, more: Headers) -> Answer:
+    return Answer(
+        answer.status, answer.headers + more, answer.chunks, answer.end, answer.reason, answer.source, answer.head_due
+    )
+
+
+def _relabel(answer: Answer, source: Source) -> Answer:
+    headers = tuple((n, source.value if n == "x-llm-simulator-source" else v) for n, v in answer.headers)
+    return Answer(answer.status, headers, answer.chunks, answer.end, answer.reason, source, answer.head_due)
+
+
+def _immediate(reply: Reply, more: Headers, source: Source) -> Answer:
+    """A reply that is due at once."""
+    if isinstance(reply.body, bytes):
+        chunks: tuple[Chunk, ...] = (Chunk(0.0, reply.body),) if reply.body else ()
+    else:
+        chunks = tuple(Chunk(0.0, frame.data) for frame in reply.body)
+    length = sum(len(chunk.data) for chunk in chunks)
+    headers = tuple(item for item in reply.headers if item[0].lower() != "content-length")
+    return Answer(reply.status, (*headers, ("content-length", str(length)), *more), chunks, source=source)

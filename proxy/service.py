@@ -1,0 +1,191 @@
+"""One request, one way: door, read, perform, wire; then the observer is told, whatever happened on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from llm_simulator import dialects
+from llm_simulator.config.settings import Settings
+from llm_simulator.errors import RequestError, SimulatorError, UpstreamError
+from llm_simulator.proxy.admin import Admin
+from llm_simulator.proxy.door import Guard, Visit, enter
+from llm_simulator.proxy.perform import Performer
+from llm_simulator.proxy.wire import Delivery, Sent, Wire
+from llm_simulator.telemetry.journal import Entry
+from llm_simulator.telemetry.observer import Observer
+from llm_simulator.types import Answer, Call, Headers, Outcome, RawRequest, Source
+
+log = logging.getLogger("llm_simulator.service")
+
+_CORS_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
+
+
+class Service:
+    """Handles the requests of one server on one event loop.
+
+    `clean` masks secrets in what is shown to a person (journal, log, errors).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        performer: Performer,
+        admin: Admin,
+        observer: Observer,
+        wire: Wire,
+        clean: Callable[[str], str],
+    ) -> None:
+        self._settings = settings
+        self._performer = performer
+        self._admin = admin
+        self._observer = observer
+        self._wire = wire
+        self._clean = clean
+        self._guard = Guard(frozenset(settings.origins), frozenset(settings.hosts), settings.loopback)
+        self._loop = asyncio.get_running_loop()
+        self.active = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def drained(self, seconds: float) -> bool:
+        """Waits until no call is being answered, at most so long; whether that is so."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        origin = request.headers.get("Origin", "")
+        if problem := self._guard.problem(request.headers.get("Host", ""), origin):
+            return web.json_response({"error": {"message": problem, "type": "forbidden"}}, status=403)
+        path = request.raw_path.partition("?")[0]
+        if (handler := self._admin.route(path)) is not None:
+            return await self._admin.respond(request, path, handler)
+        if origin and request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return self._preflight(request, origin)
+        self.active += 1
+        self._idle.clear()
+        try:
+            return await self._call(request, origin)
+        finally:
+            self.active -= 1
+            if not self.active:
+                self._idle.set()
+
+    def _preflight(self, request: web.BaseRequest, origin: str) -> web.Response:
+        headers = {
+            "access-control-allow-origin": origin,
+            "access-control-allow-methods": _CORS_METHODS,
+            "access-control-allow-headers": request.headers.get("Access-Control-Request-Headers", "*"),
+            "access-control-max-age": "600",
+            "vary": "Origin",
+        }
+        return web.Response(status=204, headers=headers)
+
+    async def _call(self, request: web.BaseRequest, origin: str) -> web.StreamResponse:
+        body, problem = await self._body(request)
+        started, read_ns = self._loop.time(), time.monotonic_ns()
+        try:
+            raw, visit = enter(request.method, _origin_form(request.raw_path), request.raw_headers, body)
+        except RequestError as error:
+            raw, visit, problem = RawRequest(request.method, "/"), Visit(), error
+        call = dialects.read(raw)
+        entry = self._entry(call, visit)
+        answer = await self._answer(call, visit, entry, read_ns, problem)
+        if origin:
+            answer = replace(answer, headers=answer.headers + _cors(origin))
+        return await self._send(request, answer, entry, started)
+
+    async def _body(self, request: web.BaseRequest) -> tuple[bytes, RequestError | None]:
+        """The request body, or why it was not read."""
+        limit = self._settings.max_body_bytes
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if (request.content_length or 0) > limit:
+            return b"", _too_large(limit)
+        try:
+            return await request.read(), None
+        except web.HTTPRequestEntityTooLarge:
+            return b"", _too_large(limit)
+
+    def _entry(self, call: Call, visit: Visit) -> Entry:
+        return Entry(
+            at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            method=call.raw.method,
+            path=self._clean(call.raw.path),
+            provider=call.provider,
+            model=self._clean(call.model),
+            operation=call.operation,
+            stream=call.stream,
+            status=0,
+            source=Source.REFUSAL.value,
+            session=self._clean(visit.session),
+        )
+
+    async def _answer(
+        self, call: Call, visit: Visit, entry: Entry, read_ns: int, problem: RequestError | None
+    ) -> Answer:
+        if problem is not None:
+            return self._performer.refusal(problem, call, entry)
+        try:
+            return await self._performer.answer(call, visit, entry, read_ns)
+        except SimulatorError as error:
+            log.warning("%s %s: %s", entry.method, entry.path, self._clean(str(error)))
+            return self._performer.refusal(error, call, entry)
+        except Exception as error:
+            log.exception("%s %s: a bug in llm-simulator", entry.method, entry.path)
+            return self._performer.refusal(SimulatorError(f"internal error: {type(error).__name__}"), call, entry)
+
+    async def _send(self, request: web.BaseRequest, answer: Answer, entry: Entry, started: float) -> Sent:
+        delivery = Delivery(started)
+        entry.status = answer.status
+        try:
+            return await self._wire.send(request, answer, delivery)
+        except UpstreamError:
+            return self._wire.cut(request, answer)
+        except ConnectionError:
+            _left(entry)
+            return Sent(answer.status, keep_alive=False)
+        except asyncio.CancelledError:
+            _left(entry)
+            raise
+        finally:
+            entry.duration = self._loop.time() - started
+            if delivery.first is not None:
+                entry.ttft = delivery.first - started
+            self._observer.add(entry)
+
+
+def _left(entry: Entry) -> None:
+    """The client is gone. Of a forwarded call the recording knows better: it may have seen the last event before."""
+    if entry.source != Source.UPSTREAM.value:
+        entry.outcome = Outcome.CLIENT_GONE.value
+
+
+def _origin_form(target: str) -> str:
+    """A target in absolute form (`GET http://host/path`, from a client that takes us for its proxy) as our own path."""
+    if target.startswith(("http://", "https://")):
+        parts = urlsplit(target)
+        return f"/{parts.scheme}:{parts.netloc}{target[len(parts.scheme) + 3 + len(parts.netloc) :] or '/'}"
+    return target
+
+
+def _too_large(limit: int) -> RequestError:
+    return RequestError("body_too_large", f"the request body is larger than {limit} bytes", status=413)
+
+
+def _cors(origin: str) -> Headers:
+    return (
+        ("access-control-allow-origin", origin),
+        ("access-control-expose-headers", "*"),
+        ("vary", "Origin"),
+    )

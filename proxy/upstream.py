@@ -1,0 +1,188 @@
+"""The client side: fetches a request from its provider and hands the answer on as it arrives, byte for byte.
+
+Nothing is decoded, re-framed or buffered; chunks are stamped with monotonic nanoseconds as they come off the socket.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import aiohttp
+from aiohttp import hdrs
+from multidict import CIMultiDict
+from yarl import URL
+
+from llm_simulator.dialects import PROVIDER_HOSTS, provider_of
+from llm_simulator.errors import RequestError, UpstreamError
+from llm_simulator.proxy.door import OWN_PREFIX
+from llm_simulator.proxy.wire import HOP_BY_HOP
+from llm_simulator.types import Headers, RawRequest
+
+_AUTOMATIC = (hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE)  # never invented by us
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A response whose head has arrived; times are `time.monotonic_ns`.
+
+    `connect_ns` is how long TCP and TLS set-up took before the request could be sent (0 on a pooled connection).
+    """
+
+    status: int
+    reason: str
+    headers: Headers
+    head_ns: int
+    connect_ns: int
+    chunks: AsyncIterator[tuple[int, bytes]]
+    close: Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Timing:
+    started_ns: int = 0
+    connect_ns: int = 0
+
+
+class Upstream:
+    """Pooled connections to allow-listed providers; HTTP proxies of the environment are honoured.
+
+    Args:
+        mapped: host -> base URL that it is really fetched from ("" for itself); naming a host allows it.
+        connect_timeout: seconds for TCP and TLS set-up.
+    """
+
+    def __init__(self, mapped: Mapping[str, str], *, connect_timeout: float = 30.0) -> None:
+        self._mapped = {host.lower(): base.rstrip("/") for host, base in mapped.items()}
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_start.append(_connect_started)
+        trace.on_connection_create_end.append(_connect_ended)
+        self._session = aiohttp.ClientSession(
+            # A context of our own: aiohttp's is made when it is imported, and then SSL_CERT_FILE is fixed.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ssl=ssl.create_default_context()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout),
+            skip_auto_headers=_AUTOMATIC,
+            auto_decompress=False,
+            trust_env=True,
+            trace_configs=[trace],
+            max_line_size=1 << 20,
+            max_field_size=1 << 20,
+            read_bufsize=1 << 20,
+        )
+
+    def locate(self, raw: RawRequest, provider: str) -> URL:
+        """Where the request goes.
+
+        Raises:
+            RequestError: the host is not allow-listed, or a bare path's provider is not known.
+        """
+        host = raw.host or PROVIDER_HOSTS.get(provider, "")
+        if not host:
+            raise RequestError(
+                "unknown_upstream",
+                f"the path {raw.path[:80]!r} does not tell which provider to ask; put the host before it: "
+                f"/api.example.com{raw.path[:40]}",
+            )
+        if base := self._mapped.get(host):
+            return URL(f"{base}{raw.target}", encoded=True)
+        if host not in self._mapped and not provider_of(host):
+            raise RequestError(
+                "upstream_not_allowed",
+                f"host {host!r} is not on the list of upstreams; allow it with --upstream {host}",
+                status=403,
+            )
+        scheme = raw.scheme if raw.host else "http" if host.startswith("localhost") else "https"
+        return URL(f"{scheme}://{host}{raw.target}", encoded=True)
+
+    async def fetch(self, raw: RawRequest, url: URL) -> Arrival:
+        """Sends the request and returns when the response head is there.
+
+        Raises:
+            UpstreamError: unreachable, certificate refused, timed out, or broken off before the head.
+        """
+        timing = _Timing()
+        headers = CIMultiDict((name, value) for name, value in raw.headers if name.lower() != "content-length")
+        try:
+            response = await self._session.request(
+                raw.method,
+                url,
+                headers=headers,
+                data=raw.body or None,
+                allow_redirects=False,
+                trace_request_ctx=timing,
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
+            raise _as_upstream_error(error, url) from error
+        head_ns = time.monotonic_ns()
+        received = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
+        return Arrival(
+            status=response.status,
+            reason=response.reason or "",
+            headers=tuple((name, value) for name, value in received if _theirs(name.lower())),
+            head_ns=head_ns,
+            connect_ns=timing.connect_ns,
+            chunks=_Body(response, url),
+            close=response.close,
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+def _theirs(name: str) -> bool:
+    """Whether a response header is the provider's: not of the connection, not of another llm-simulator on the way."""
+    return name not in HOP_BY_HOP and not name.startswith(OWN_PREFIX)
+
+
+class _Body(AsyncIterator[tuple[int, bytes]]):
+    """What arrives of a body. A reader that was cancelled while it waited may go on (a generator would be over)."""
+
+    def __init__(self, response: aiohttp.ClientResponse, url: URL) -> None:
+        self._response = response
+        self._url = url
+        self._chunks = response.content.iter_chunks()
+
+    async def __anext__(self) -> tuple[int, bytes]:
+        try:
+            while True:
+                data, _ = await anext(self._chunks)
+                if data:
+                    return time.monotonic_ns(), data
+        except StopAsyncIteration:
+            self._response.release()
+            raise
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._response.close()
+            raise UpstreamError(
+                "upstream_reset", f"{self._url.host} broke off its response: {_short(error)}"
+            ) from error
+
+
+async def _connect_started(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+    context.trace_request_ctx.started_ns = time.monotonic_ns()
+
+
+async def _connect_ended(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+    timing: _Timing = context.trace_request_ctx
+    timing.connect_ns += time.monotonic_ns() - timing.started_ns
+
+
+def _as_upstream_error(error: BaseException, url: URL) -> UpstreamError:
+    where = f"{url.host}:{url.port}"
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | ssl.SSLError():
+            return UpstreamError("upstream_tls", f"TLS with {where} failed: {_short(error)}")
+        case TimeoutError():
+            return UpstreamError("upstream_timeout", f"{where} did not answer in time: {_short(error)}", status=504)
+        case aiohttp.ClientConnectorError() | aiohttp.ClientProxyConnectionError():
+            return UpstreamError("upstream_unreachable", f"{where} cannot be reached: {_short(error)}")
+        case _:
+            return UpstreamError("upstream_reset", f"{where} broke off before its response: {_short(error)}")
+
+
+def _short(error: BaseException) -> str:
+    return (str(error) or type(error).__name__)[:200]

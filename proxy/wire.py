@@ -1,0 +1,284 @@
+"""Sends an `Answer` to a client: the only place that waits.
+
+aiohttp parses the request; the response is written to the transport by us, so that status, header order and case, chunk
+frames and the end of the body are exactly those of the answer (RFC 9112). What is due goes out in one write, each chunk
+in a frame of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import assert_never
+
+from aiohttp import web
+
+from llm_simulator.proxy.pacer import Pacer
+from llm_simulator.types import Answer, Chunk, End, Headers
+
+HIGH_WATER = 256 * 1024  # bytes unsent to a slow reader before we stop pulling chunks
+RETRY_SECONDS = 0.01  # how soon a paced stream looks again at a slow reader
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_NO_BODY = frozenset({204, 304})
+HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""RFC 9110, 7.6.1: these belong to one connection and are never passed on."""
+
+
+class Sent(web.StreamResponse):
+    """What the handler returns to aiohttp once the answer is on the wire: nothing is left to write."""
+
+    def __init__(self, status: int, keep_alive: bool) -> None:
+        super().__init__(status=status)
+        self._open = keep_alive
+
+    @property
+    def keep_alive(self) -> bool:
+        return self._open
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        return None
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        return None
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What is known of a sent answer: loop times (seconds) and bytes of the body."""
+
+    started: float
+    first: float | None = None
+    last: float | None = None
+    size: int = 0
+    complete: bool = False
+    marks: list[str] = field(default_factory=lambda: [])
+
+
+class Wire:
+    """Writes answers of one event loop; `speed` divides waits (0: none)."""
+
+    def __init__(self, pacer: Pacer, speed: float = 1.0) -> None:
+        self._pacer = pacer
+        self._loop = asyncio.get_running_loop()
+        self._pace = 0.0 if speed == 0 else 1.0 / speed
+
+    async def send(self, request: web.BaseRequest, answer: Answer, delivery: Delivery) -> Sent:
+        """Sends `answer`, its chunks due relative to `delivery.started`; returns when the body has ended.
+
+        Raises:
+            ConnectionError: the client is gone.
+        """
+        framing = Framing.of(request, answer)
+        head = framing.head(answer)
+        chunks = answer.chunks
+        if isinstance(chunks, AsyncIterator):
+            await self._relay(request, head, chunks, framing, delivery)
+        else:
+            await self._pace_out(request, head, answer, iter(chunks), framing, delivery)
+        keep = await self._end(request, answer.end, framing, delivery)
+        return Sent(answer.status, keep)
+
+    def cut(self, request: web.BaseRequest, answer: Answer) -> Sent:
+        """Ends a body in the middle, as its upstream did: the client must not take it for a whole one."""
+        if request.transport is not None:
+            _cut(request.transport)
+        return Sent(answer.status, keep_alive=False)
+
+    async def _relay(
+        self,
+        request: web.BaseRequest,
+        head: bytes,
+        chunks: AsyncIterator[Chunk],
+        framing: Framing,
+        delivery: Delivery,
+    ) -> None:
+        transport = _transport(request)
+        transport.write(head)
+        try:
+            async for chunk in chunks:
+                if transport.is_closing():
+                    raise ConnectionResetError("client gone")
+                now = self._loop.time()
+                transport.write(framing.frame(chunk.data))
+                delivery.first = delivery.first or now
+                delivery.last = now
+                delivery.size += len(chunk.data)
+                if transport.get_write_buffer_size() > HIGH_WATER:
+                    await request.writer.drain()
+        finally:
+            if isinstance(chunks, AsyncGenerator):
+                await chunks.aclose()  # now, not when it is collected: what it records belongs to this call
+
+    async def _pace_out(
+        self,
+        request: web.BaseRequest,
+        head: bytes,
+        answer: Answer,
+        chunks: Iterator[Chunk],
+        framing: Framing,
+        delivery: Delivery,
+    ) -> None:
+        stream = _Paced(_transport(request), head, chunks, framing, delivery, self._pace)
+        first = stream.first_due(answer.head_due)
+        now = self._loop.time()
+        following = stream.advance(now) if first <= now else first
+        if following is not None:
+            await self._pacer.run(following, stream.advance)
+
+    async def _end(self, request: web.BaseRequest, end: End, framing: Framing, delivery: Delivery) -> bool:
+        transport = _transport(request)
+        match end:
+            case End.COMPLETE:
+                if framing.chunked:
+                    if not framing.terminated:
+                        transport.write(b"0\r\n\r\n")
+                elif framing.by_length and delivery.size < framing.length and not framing.headless:
+                    return _cut(transport)  # promised more than there was
+                delivery.complete = True
+                return framing.keep_alive
+            case End.TRUNCATED:
+                return _cut(transport)
+            case End.RESET:
+                _reset(transport)
+                return False
+            case End.HANG:
+                await self._loop.create_future()  # ends by cancellation: the client leaves or the server drains
+                return False
+            case _:
+                assert_never(end)
+
+
+class _Paced:
+    """A stream known up front, advanced by the pacer: pulls, frames and writes all that is due in one write."""
+
+    __slots__ = ("_base", "_chunks", "_delivery", "_framing", "_head", "_next", "_pace", "_transport")
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        head: bytes,
+        chunks: Iterator[Chunk],
+        framing: Framing,
+        delivery: Delivery,
+        pace: float,
+    ) -> None:
+        self._transport = transport
+        self._head = head
+        self._chunks = chunks
+        self._framing = framing
+        self._delivery = delivery
+        self._pace = pace
+        self._base = delivery.started
+        self._next = next(chunks, None)
+
+    def first_due(self, head_due: float | None) -> float:
+        if head_due is None:
+            return self._due(self._next) if self._next is not None else self._base
+        return self._base + head_due * self._pace
+
+    def _due(self, chunk: Chunk) -> float:
+        return self._base + chunk.due * self._pace
+
+    def advance(self, now: float) -> float | None:
+        if self._transport.is_closing():
+            raise ConnectionResetError("client gone")
+        if self._transport.get_write_buffer_size() > HIGH_WATER:
+            return now + RETRY_SECONDS
+        chunk, size = self._next, 0
+        pieces = [self._head] if self._head else []
+        self._head = b""
+        while chunk is not None and self._due(chunk) <= now:
+            pieces.append(self._framing.frame(chunk.data))
+            size += len(chunk.data)
+            if size > HIGH_WATER:
+                chunk = next(self._chunks, None)
+                break
+            chunk = next(self._chunks, None)
+        self._next = chunk
+        if size:
+            self._delivery.first = self._delivery.first or now
+            self._delivery.last = now
+            self._delivery.size += size
+        if chunk is None and self._framing.can_terminate:
+            self._framing.terminated = True
+            pieces.append(b"0\r\n\r\n")
+        if pieces:
+            self._transport.write(b"".join(pieces))
+        return None if chunk is None else max(self._due(chunk), now)
+
+
+@dataclass(slots=True)
+class Framing:
+    """How the body of one response is delimited (RFC 9112, 6.3)."""
+
+    chunked: bool
+    by_length: bool
+    length: int
+    headless: bool  # no body at all: HEAD, 204, 304
+    keep_alive: bool
+    can_terminate: bool  # the terminator may go out in the write of the last chunk
+    terminated: bool = False
+
+    @classmethod
+    def of(cls, request: web.BaseRequest, answer: Answer) -> Framing:
+        length = _content_length(answer.headers)
+        headless = request.method == "HEAD" or answer.status in _NO_BODY
+        chunked = length is None and not headless and request.version >= (1, 1)
+        closes = length is None and not headless and not chunked
+        keep = request.keep_alive and not closes and answer.end is End.COMPLETE
+        return cls(chunked, length is not None, length or 0, headless, keep, chunked and answer.end is End.COMPLETE)
+
+    def head(self, answer: Answer) -> bytes:
+        reason = answer.reason or _REASONS.get(answer.status, "")
+        lines = [f"HTTP/1.1 {answer.status} {reason}\r\n"]
+        lines += [f"{name}: {value}\r\n" for name, value in answer.headers if name.lower() not in HOP_BY_HOP]
+        if self.chunked:
+            lines.append("transfer-encoding: chunked\r\n")
+        lines.append("\r\n" if self.keep_alive else "connection: close\r\n\r\n")
+        return "".join(lines).encode("latin-1", "replace")
+
+    def frame(self, data: bytes) -> bytes:
+        """`data` as it goes on the wire; an empty chunk sends nothing (in chunked coding it would end the body)."""
+        if self.headless or not data:
+            return b""
+        return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
+
+
+def _content_length(headers: Headers) -> int | None:
+    for name, value in headers:
+        if name.lower() == "content-length":
+            return int(value)
+    return None
+
+
+def _transport(request: web.BaseRequest) -> asyncio.Transport:
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("client gone")
+    return transport
+
+
+def _cut(transport: asyncio.Transport) -> bool:
+    transport.close()  # flushes what was written, then FIN: the client sees an early but clean TCP end
+    return False
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+def no_delay(transport: asyncio.Transport) -> None:
+    """Small writes go out at once (Nagle would hold a token back for the client's delayed ACK)."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

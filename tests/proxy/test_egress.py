@@ -1,0 +1,60 @@
+"""The audit hook: loopback and configured stores pass, everything else is refused and counted."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from llm_simulator.proxy import egress
+
+
+@pytest.fixture
+def policy() -> Iterator[egress.Policy]:
+    yield egress.confine(frozenset({"db.example"}))
+    egress.release()
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("::1%lo", True),
+        ("localhost", True),
+        (b"localhost", True),
+        ("", True),
+        ("10.0.0.1", False),
+        ("api.openai.com", False),
+        ("fe80::1", False),
+    ],
+)
+def test_is_local(host: str | bytes, local: bool) -> None:
+    assert egress.is_local(host) is local
+
+
+def test_a_connect_outside_is_refused_before_a_packet(policy: egress.Policy) -> None:
+    with socket.socket() as sock, pytest.raises(egress.EgressRefused, match=r"192\.0\.2\.1"):
+        sock.connect(("192.0.2.1", 443))  # TEST-NET-1: no such host, and it is never tried
+    assert policy.refused == {"192.0.2.1": 1}
+
+
+def test_a_name_look_up_is_refused(policy: egress.Policy) -> None:
+    with pytest.raises(egress.EgressRefused):
+        socket.getaddrinfo("api.openai.com", 443)
+    assert policy.refused == {"api.openai.com": 1}
+
+
+def test_loopback_passes(policy: egress.Policy) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=5).close()
+    assert not policy.refused
+
+
+def test_release_lifts_it() -> None:
+    egress.confine()
+    egress.release()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("192.0.2.1", 9))  # a datagram connect sends nothing
