@@ -29,9 +29,10 @@ _DOCUMENT = (
 )  # fmt: skip
 _FRONT = _DOCUMENT[:5]  # what a recorder always writes, and a hand hardly ever
 _BODY = ("json", "sse", "text", "base64")
-_REQUEST = ("method", "scheme", "host", "path", "query", "headers", *_BODY, "layout", "newline", "ending", "wire")
-_RESPONSE = ("status", "reason", "headers", *_BODY, "layout", "newline", "ending", "wire")
-_MESSAGE = ("from", "opcode", *_BODY, "layout", "newline")
+_SHAPE = ("layout", "newline", "crlf_lines", "ending")
+_REQUEST = ("method", "scheme", "host", "path", "query", "headers", *_BODY, *_SHAPE, "wire")
+_RESPONSE = ("status", "reason", "headers", *_BODY, *_SHAPE, "wire")
+_MESSAGE = ("from", "opcode", *_BODY, *_SHAPE)
 _METADATA = ("recorded_at", "recorder", "matcher", "run", "connect_ns", "head_ns", "chunks", "messages")
 _TYPES = {"json": "application/json", "sse": "text/event-stream", "text": "text/plain; charset=utf-8"}
 _WORDS = {"true": True, "false": False}
@@ -233,11 +234,22 @@ def _json(part: Fields) -> str:
 
 
 def _lines(part: Fields, kind: str) -> str:
-    newline = part.choice("newline", "lf", ("lf", "crlf"))
     text = part.text(kind)
     if kind == "sse" and part.choice("ending", "", ("", RAW)) != RAW:
         text = text.rstrip("\n") + "\n\n"
-    return text.replace("\n", "\r\n") if newline == "crlf" else text
+    if part.choice("newline", "lf", ("lf", "crlf")) == "crlf":
+        return text.replace("\n", "\r\n")
+    return _with_crlf(text, part) if "crlf_lines" in part else text
+
+
+def _with_crlf(text: str, part: Fields) -> str:
+    """`text` with CR at the end of the numbered lines."""
+    lines = text.split("\n")
+    for item in part.text("crlf_lines").split():
+        if not item.isdecimal() or not 0 < int(item) < len(lines):
+            raise part.fault("crlf_lines", f"got {shown(item)}", f"allowed are line numbers from 1 to {len(lines) - 1}")
+        lines[int(item) - 1] += "\r"
+    return "\n".join(lines)
 
 
 def _wire(part: Fields, kind: str, data: bytes) -> bytes:

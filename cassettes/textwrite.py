@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from llm_simulator.cassettes.body import coding, is_sse, text_only, usual_chunks, view
 from llm_simulator.cassettes.layout import show
-from llm_simulator.cassettes.scalars import block, pair, scalar
+from llm_simulator.cassettes.scalars import block, pair, quoted, scalar
 from llm_simulator.types import Exchange, Headers, Message, Outcome, header
 
 SCHEMA = 1
@@ -130,18 +130,27 @@ def _body(data: bytes, sse: bool, indent: int) -> list[str]:
         text = data.decode()
     except UnicodeDecodeError:
         return _base64("base64", data, indent)
-    crlf = "\r" in text and text.count("\r\n") == text.count("\r") == text.count("\n")
-    if crlf:
-        text = text.replace("\r\n", "\n")
-    elif not sse and (found := show(text)):
+    text, newline = _line_ends(text, pad) if "\r" in text else (text, [])
+    if not sse and not newline and (found := show(text)):
         layout = [f"{pad}layout: {scalar(found[1])}"] if found[1] != "compact" else []
         return [f"{pad}json: {block(found[0] + chr(10), indent + 2)}", *layout]
-    newline = [f"{pad}newline: crlf"] if crlf else []
     if not sse:
         return [f"{pad}text: {block(text, indent + 2)}", *newline]
     whole = text.rstrip("\n") + "\n\n" == text  # the last event is ended as it should be, so nothing need be said
     ending = [] if whole else [f"{pad}ending: {RAW}"]
     return [f"{pad}sse: {block(text[:-1] if whole else text, indent + 2)}", *newline, *ending]
+
+
+def _line_ends(text: str, pad: str) -> tuple[str, list[str]]:
+    """The text with LF alone, and the field that says which lines had CRLF; as it is where CR stands elsewhere too."""
+    lines = text.split("\n")
+    numbers = [str(number) for number, line in enumerate(lines[:-1], 1) if line.endswith("\r")]
+    if text.count("\r") != len(numbers):
+        return text, []
+    plain = text.replace("\r\n", "\n")
+    if len(numbers) == len(lines) - 1:
+        return plain, [f"{pad}newline: crlf"]
+    return plain, [f"{pad}crlf_lines: {quoted(' '.join(numbers))}"]
 
 
 def _base64(name: str, data: bytes, indent: int) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from llm_simulator.errors import RequestError
@@ -118,13 +119,14 @@ def _occurrence(value: str | None) -> int | None:
     return int(value)
 
 
-@dataclass(frozen=True, slots=True)
 class Guard:
     """Keeps web pages of other origins and rebound host names away from a server that trusts its machine's users."""
 
-    origins: frozenset[str]
-    hosts: frozenset[str]
-    loopback_only: bool
+    def __init__(self, origins: frozenset[str], hosts: frozenset[str], loopback_only: bool) -> None:
+        self.origins = origins
+        self.hosts = hosts
+        self.loopback_only = loopback_only
+        self._host_ok = lru_cache(maxsize=256)(self._check_host)
 
     def problem(self, host_header: str, origin: str) -> str:
         """Why the request is turned away, or ""."""
@@ -140,7 +142,7 @@ class Guard:
     def origin_ok(self, origin: str) -> bool:
         return origin in self.origins or "*" in self.origins
 
-    def _host_ok(self, value: str) -> bool:
+    def _check_host(self, value: str) -> bool:
         name = _host_name(value)
         if not name or name == "localhost" or name in self.hosts or value.lower() in self.hosts:
             return True

@@ -103,7 +103,7 @@ class Forwarding:
             raise
         finally:
             if outcome is not Outcome.COMPLETE:
-                await self._left_behind(arrival, tap, call, entry, outcome, record=record)
+                await self._left_behind(arrival, tap, call, entry, outcome, record=record, recorded=recorded)
         entry.outcome = outcome.value
         if tap is not None:
             tap.end(Outcome.COMPLETE)
@@ -134,17 +134,29 @@ class Forwarding:
         return entry.recorded
 
     async def _left_behind(
-        self, arrival: Arrival, tap: Tap | None, call: Call, entry: Entry, outcome: Outcome, *, record: bool
+        self,
+        arrival: Arrival,
+        tap: Tap | None,
+        call: Call,
+        entry: Entry,
+        outcome: Outcome,
+        *,
+        record: bool,
+        recorded: Exchange | None,
     ) -> None:
-        """Stores what there is of an exchange that broke off, or whose client left before the end of the body."""
+        """Keeps what there is of an exchange that broke off, or whose client left before the end of the body."""
         try:
-            if outcome is Outcome.CLIENT_GONE and tap is not None and record:
+            if outcome is Outcome.CLIENT_GONE and tap is not None:
                 outcome = await _rest(arrival, tap)
         finally:
             arrival.close()
         entry.outcome = outcome.value
-        if tap is not None and record:
-            tap.end(outcome)
+        if tap is None:
+            return
+        tap.end(outcome)
+        if outcome is Outcome.COMPLETE:
+            await self._settle(tap, call, entry, record=record, recorded=recorded)
+        elif record:
             await self._commit(tap, call, entry)
 
     async def close(self) -> None:

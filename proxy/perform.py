@@ -16,12 +16,13 @@ from llm_simulator.errors import RequestError, SimulatorError
 from llm_simulator.proxy import convert
 from llm_simulator.proxy.door import Visit
 from llm_simulator.proxy.forwarding import Forwarding
+from llm_simulator.proxy.known import Known, Reader
 from llm_simulator.proxy.replay import Replayed, replay
 from llm_simulator.proxy.sessions import Occurrences, session_of
 from llm_simulator.simulator import decide as decisions
 from llm_simulator.simulator.engine import Draw, Engine
 from llm_simulator.telemetry.journal import Entry
-from llm_simulator.types import Answer, Call, Chunk, Condition, Headers, Reply, Source, Usage, header
+from llm_simulator.types import Answer, Call, Chunk, Condition, Headers, RawRequest, Reply, Source, Usage, header
 
 log = logging.getLogger("llm_simulator.calls")
 
@@ -45,31 +46,35 @@ class Performer:
         self._cassette = cassette
         self._engine = engine
         self._forwarding = forwarding
-        self._matcher = Matcher(settings.rules)
+        self._reader = Reader(Matcher(settings.rules))
         self._occurrences = Occurrences()
         self._prepared: OrderedDict[tuple[int, str, bool], _Prepared] = OrderedDict()
         self._prepared_bytes = 0
 
-    async def answer(self, call: Call, visit: Visit, entry: Entry, read_ns: int) -> Answer:
-        """The answer to `call`; notes in `entry` what it did.
+    def read(self, raw: RawRequest) -> Known:
+        """The call that a request makes, with what follows from it alone."""
+        return self._reader.read(raw)
+
+    async def answer(self, known: Known, visit: Visit, entry: Entry, read_ns: int) -> Answer:
+        """The answer to a call; notes in `entry` what it did.
 
         Raises:
             SimulatorError: anything that `refusal` turns into an answer.
         """
-        dialect = dialects.of(call)
+        call, dialect = known.call, known.dialect
         session = session_of(visit.session, call.raw.headers)
         found, adapted = await self._find(call, dialect, session)
         decision = decisions.decide(
             self._settings.mode,
             found=found,
             simulable=call.operation in dialect.simulates,
-            problem=lambda: dialect.check(call),
+            problem=known.problem,
         )
         match decision:
             case decisions.Replay(found=hit):
                 return self._replay(call, dialect, hit, adapted, entry)
             case decisions.Simulate():
-                return self._simulate(call, dialect, visit, session, entry)
+                return self._simulate(known, visit, session, entry)
             case decisions.Refuse(condition=condition):
                 return self.refuse(condition, call, entry)
             case decisions.Forward(record=record, compare=compare):
@@ -104,6 +109,9 @@ class Performer:
             entry.prompt_tokens, entry.completion_tokens = prepared.usage.prompt, prepared.usage.completion
         answer = prepared.replayed.answer
         entry.adapted = header(answer.headers, "x-llm-simulator-adapted")
+        if self._settings.explain:
+            entry.note = ", ".join(found.rules) or "byte for byte"
+            answer = _with_headers(answer, (("x-llm-simulator-explain", entry.note),))
         return answer
 
     def _prepare(self, call: Call, dialect: Dialect, found: Found, adapted: bool) -> _Prepared:
@@ -134,13 +142,13 @@ class Performer:
             _, old = self._prepared.popitem(last=False)
             self._prepared_bytes -= old.replayed.size
 
-    def _simulate(self, call: Call, dialect: Dialect, visit: Visit, session: str, entry: Entry) -> Answer:
+    def _simulate(self, known: Known, visit: Visit, session: str, entry: Entry) -> Answer:
         entry.source = Source.SIMULATOR.value
-        identity = self._matcher.key(call).digest
+        call, identity = known.call, known.identity
         occurrence = visit.occurrence
         if occurrence is None:
             occurrence = self._occurrences.next(session, identity, visit.attempt)
-        made = self._engine.simulate(call, dialect, identity, Draw(visit.attempt, occurrence))
+        made = self._engine.simulate(call, known.dialect, identity, Draw(visit.attempt, occurrence))
         entry.virtual_ttft, entry.virtual_total, entry.profile = made.ttft, made.total, made.profile
         if made.usage is not None:
             entry.prompt_tokens, entry.completion_tokens = made.usage.prompt, made.usage.completion

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from llm_simulator.proxy.wire import HOP_BY_HOP
 from llm_simulator.redact import MASKED
 from llm_simulator.redact.coding import Decoder
 from llm_simulator.types import Answer, Chunk, End, Exchange, Headers, Outcome, Source, header
@@ -68,11 +69,11 @@ def replay(exchange: Exchange, accepted: str, *, speed: float = 1.0) -> Replayed
 
 
 def replayable(headers: Headers) -> Headers:
-    """Without redacted values: a placeholder would reach the client as if the provider had sent it."""
+    """The end-to-end headers without redacted values: a placeholder would pass for what the provider sent."""
     return tuple(
         (name, _one_line(value))
         for name, value in headers
-        if "REDACTED" not in value.upper() or not MASKED.search(value)
+        if name.lower() not in HOP_BY_HOP and ("REDACTED" not in value.upper() or not MASKED.search(value))
     )
 
 

@@ -216,6 +216,7 @@ async def _open_cassette(settings: Settings, run: str) -> Cassette | None:
         after_last=settings.after_last,
         run=run,
         allow_truncated=settings.allow_truncated,
+        explain=settings.explain,
     )
 
 

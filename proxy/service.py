@@ -7,16 +7,16 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from llm_simulator import dialects
 from llm_simulator.config.settings import Settings
 from llm_simulator.errors import RequestError, SimulatorError, UpstreamError
 from llm_simulator.proxy.admin import Admin
 from llm_simulator.proxy.door import Guard, Visit, enter
+from llm_simulator.proxy.known import Known
 from llm_simulator.proxy.perform import Performer
 from llm_simulator.proxy.wire import Delivery, Sent, Wire
 from llm_simulator.telemetry.journal import Entry
@@ -48,7 +48,7 @@ class Service:
         self._admin = admin
         self._observer = observer
         self._wire = wire
-        self._clean = clean
+        self._clean = lru_cache(maxsize=4096)(clean)  # paths and models recur
         self._guard = Guard(frozenset(settings.origins), frozenset(settings.hosts), settings.loopback)
         self._loop = asyncio.get_running_loop()
         self.active = 0
@@ -98,9 +98,15 @@ class Service:
             raw, visit = enter(request.method, _origin_form(request.raw_path), request.raw_headers, body)
         except RequestError as error:
             raw, visit, problem = RawRequest(request.method, "/"), Visit(), error
-        call = dialects.read(raw)
-        entry = self._entry(call, visit)
-        answer = await self._answer(call, visit, entry, read_ns, problem)
+        known = self._performer.read(raw)
+        entry = self._entry(known.call, visit)
+        try:
+            answer = await self._answer(known, visit, entry, read_ns, problem)
+        except asyncio.CancelledError:  # the client left before there was a response head
+            entry.outcome = Outcome.CLIENT_GONE.value
+            entry.duration = self._loop.time() - started
+            self._observer.add(entry)
+            raise
         if origin:
             answer = replace(answer, headers=answer.headers + _cors(origin))
         return await self._send(request, answer, entry, started)
@@ -119,7 +125,7 @@ class Service:
 
     def _entry(self, call: Call, visit: Visit) -> Entry:
         return Entry(
-            at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            at=time.time(),
             method=call.raw.method,
             path=self._clean(call.raw.path),
             provider=call.provider,
@@ -128,16 +134,17 @@ class Service:
             stream=call.stream,
             status=0,
             source=Source.REFUSAL.value,
-            session=self._clean(visit.session),
+            session=self._clean(visit.session) if visit.session else "",
         )
 
     async def _answer(
-        self, call: Call, visit: Visit, entry: Entry, read_ns: int, problem: RequestError | None
+        self, known: Known, visit: Visit, entry: Entry, read_ns: int, problem: RequestError | None
     ) -> Answer:
+        call = known.call
         if problem is not None:
             return self._performer.refusal(problem, call, entry)
         try:
-            return await self._performer.answer(call, visit, entry, read_ns)
+            return await self._performer.answer(known, visit, entry, read_ns)
         except SimulatorError as error:
             log.warning("%s %s: %s", entry.method, entry.path, self._clean(str(error)))
             return self._performer.refusal(error, call, entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from functools import lru_cache
 
 from llm_simulator.types import Headers
 
@@ -19,8 +20,13 @@ def session_of(explicit: str, headers: Headers) -> str:
         return explicit
     for name, value in headers:
         if name.lower() in _CREDENTIALS:
-            return "key-" + hashlib.blake2b(value.encode("utf-8", "replace"), digest_size=6).hexdigest()
+            return _digest(value)
     return ""
+
+
+@lru_cache(maxsize=1024)
+def _digest(credential: str) -> str:
+    return "key-" + hashlib.blake2b(credential.encode("utf-8", "replace"), digest_size=6).hexdigest()
 
 
 class Occurrences:

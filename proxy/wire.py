@@ -238,7 +238,7 @@ class Framing:
     def head(self, answer: Answer) -> bytes:
         reason = answer.reason or _REASONS.get(answer.status, "")
         lines = [f"HTTP/1.1 {answer.status} {reason}\r\n"]
-        lines += [f"{name}: {value}\r\n" for name, value in answer.headers if name.lower() not in HOP_BY_HOP]
+        lines += [f"{name}: {value}\r\n" for name, value in answer.headers]
         if self.chunked:
             lines.append("transfer-encoding: chunked\r\n")
         lines.append("\r\n" if self.keep_alive else "connection: close\r\n\r\n")

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from llm_simulator import dialects
 from llm_simulator.cassettes.body import is_sse, usual_chunks
 from llm_simulator.cassettes.key import MATCHER_VERSION
-from llm_simulator.recorder.interaction import Body, Imported
+from llm_simulator.recorder.interaction import Imported
 from llm_simulator.recorder.wireview import View, view
 from llm_simulator.types import Call, Exchange, Headers, header
 
@@ -33,10 +33,12 @@ def exchange_of(item: Imported, format: str, file: str) -> tuple[Exchange, Call]
         stream=call.stream,
         status=item.status,
         headers=answered.headers,
-        chunks=_chunks(item.body, answered.headers),
+        chunks=_chunks(item, answered.headers),
         reason=item.reason,
         session=item.session or file,
         recorded_at=item.recorded_at,
+        connect_ns=item.connect_ns,
+        head_ns=item.head_ns,
         recorder=f"import {format}",
         matcher=MATCHER_VERSION,
         marks=_marks(item, answered),
@@ -45,9 +47,13 @@ def exchange_of(item: Imported, format: str, file: str) -> tuple[Exchange, Call]
     return exchange, call
 
 
-def _chunks(body: Body, headers: Headers) -> tuple[tuple[int, bytes], ...]:
-    """Boundaries and times are unknown: an event each where events can be seen, all at once."""
-    return usual_chunks(body.data, is_sse(headers) and not header(headers, "content-encoding"))
+def _chunks(item: Imported, headers: Headers) -> tuple[tuple[int, bytes], ...]:
+    """An event each where events can be seen. Known at best are two times, of the head and of the end: spread between."""
+    pieces = usual_chunks(item.body.data, is_sse(headers) and not header(headers, "content-encoding"))
+    if not item.done_ns or not pieces:
+        return pieces
+    step = (item.done_ns - item.head_ns) / len(pieces)
+    return tuple((item.head_ns + round(step * number), data) for number, (_, data) in enumerate(pieces, 1))
 
 
 def _marks(item: Imported, answered: View) -> frozenset[str]:

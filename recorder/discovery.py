@@ -9,7 +9,7 @@ from pathlib import Path
 
 from llm_simulator.errors import CassetteError
 
-SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".db", ".sqlite", ".sqlite3")
+SUFFIXES = (".yaml", ".yml", ".json", ".har", ".toml", ".jsonl", ".ndjson", ".db", ".sqlite", ".sqlite3")
 """What is looked at in a folder, also with ".gz" after it. A file that is named itself may have any name."""
 
 

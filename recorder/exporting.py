@@ -35,7 +35,12 @@ class TextFormat:
 
 
 # A new format is one file and one line here.
-TEXT_FORMATS: tuple[TextFormat, ...] = (TextFormat("yaml", "llm_simulator.recorder.export_yaml", TEXTS),)
+TEXT_FORMATS: tuple[TextFormat, ...] = (
+    TextFormat("yaml", "llm_simulator.recorder.export_yaml", TEXTS),
+    TextFormat("har", "llm_simulator.recorder.export_har", (".har",)),
+    TextFormat("jsonl", "llm_simulator.recorder.export_jsonl", (".jsonl", ".ndjson")),
+    TextFormat("vcr", "llm_simulator.recorder.export_vcr"),
+)
 STORE = "db"
 """The one format that is not text: a database, by file or by URL."""
 

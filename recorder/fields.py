@@ -174,12 +174,12 @@ def body(value: JSON, field: str) -> Body:
         case None:
             return Body()
         case str():
-            return Body(encode(value, field), textual=True)
+            return Body(encode(value, field), plain=True)
         case bytes():
             return Body(value)
         case list() | tuple() if all(isinstance(piece, str | bytes) for piece in value):
             pieces = [piece if isinstance(piece, bytes) else encode(piece, field) for piece in value]
-            return Body(b"".join(pieces), textual=not any(isinstance(piece, bytes) for piece in value))
+            return Body(b"".join(pieces), plain=not any(isinstance(piece, bytes) for piece in value))
         case _:
             raise FieldError(field, shown(value), "text, binary or nothing (quote what is meant as text)")
 

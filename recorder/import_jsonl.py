@@ -75,7 +75,7 @@ def _imported(value: JSON, where: str) -> Imported:
 
 def _sent(held: Mapping[str, JSON]) -> Body:
     if held.get("request_body_b64") is not None:
-        return Body(fields.unbase64(held["request_body_b64"], "request_body_b64"))
+        return Body(fields.unbase64(held["request_body_b64"], "request_body_b64"), plain=True)
     if held.get("request_body_text") is not None:
         return fields.body(fields.text(held["request_body_text"], "request_body_text"), "request_body_text")
     if held.get("request_body") is None:
@@ -85,7 +85,7 @@ def _sent(held: Mapping[str, JSON]) -> Body:
 
 def _answered(held: Mapping[str, JSON]) -> Body:
     if held.get("response_body_b64") is not None:
-        return Body(fields.unbase64(held["response_body_b64"], "response_body_b64"))
+        return Body(fields.unbase64(held["response_body_b64"], "response_body_b64"), plain=True)
     value = held.get("response_body")
     if value is None or isinstance(value, str):
         return fields.body(value, "response_body")

@@ -79,4 +79,4 @@ def _encoded(text: JSON, encoding: str) -> Body | None:
         data, _ = codec.encode(text)
     except (LookupError, ValueError):
         return None
-    return Body(data, textual=True) if isinstance(data, bytes) else None
+    return Body(data, plain=True) if isinstance(data, bytes) else None

@@ -35,6 +35,9 @@ class Format:
 # The first whose module claims a file reads it. A new format is one file and one line here.
 FORMATS: tuple[Format, ...] = (
     Format("jsonl", "llm_simulator.recorder.import_jsonl", "JSONL of normalised interactions"),
+    Format("har", "llm_simulator.recorder.import_har", "HAR 1.1 and 1.2"),
+    Format("aimock", "llm_simulator.recorder.import_aimock", "fixtures of aimock"),
+    Format("cassetter", "llm_simulator.recorder.import_cassetter", "cassetter 1, YAML or TOML"),
     Format("ruby-vcr", "llm_simulator.recorder.import_rubyvcr", "Ruby VCR, Betamax, R vcr"),
     Format("go-vcr", "llm_simulator.recorder.import_govcr", "go-vcr 1 and 2"),
     Format("dd-apm-test-agent", "llm_simulator.recorder.import_ddapm", "Datadog's test agent"),

@@ -38,10 +38,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A stored body. `textual`: it was kept as text, so it is decoded whatever a content-encoding header says."""
+    """A stored body. `plain`: its content-encoding is undone for certain (text always is), whatever a header says."""
 
     data: bytes = b""
-    textual: bool = False
+    plain: bool = False
     rebuilt: bool = False  # the recorder kept parsed JSON: white space and number spelling are ours
 
 
@@ -61,6 +61,9 @@ class Imported:
     reason: str = ""
     session: str = ""
     recorded_at: str = ""  # RFC 3339, UTC
+    connect_ns: int = 0
+    head_ns: int = 0
+    done_ns: int = 0  # when the whole body had arrived; 0 where the file has no times
     provenance: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tomllib
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -151,11 +152,19 @@ class Source:
         if self.lined:
             return JsonTree(None, "lines")
         text = self.text()
+        if self.name.lower().removesuffix(".gz").endswith(".toml"):
+            return JsonTree(self._toml(text))
         if text.lstrip()[:1] in ("{", "["):
             return JsonTree(self._json(text))
         from llm_simulator.recorder.safe_yaml import tree
 
         return tree(text, self.name)
+
+    def _toml(self, text: str) -> JSON:
+        try:
+            return tomllib.loads(text)
+        except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
+            raise CassetteError(f"{self.name}: not valid TOML: {error}") from None
 
     def _json(self, text: str) -> JSON:
         try:

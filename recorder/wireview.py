@@ -60,13 +60,15 @@ def is_decoded(coding: str, body: Body) -> bool:
     """Whether a body stands without the content-encoding that its header claims."""
     if not names(coding):
         return False
-    if body.textual or not body.data:
+    if body.plain or not body.data:
         return True
     if not known(coding):
         return False  # nobody can tell: the bytes stay what they are
+    decoder = Decoder(coding, _LIMIT)
     try:
-        decoder = Decoder(coding, _LIMIT)
-        decoder.feed(body.data)  # a stream that broke off is still encoded: no finish
+        if decoder.feed(body.data):
+            return False  # no `finish`: a stream that broke off is still encoded
+        decoder.finish()
     except CodingError:
         return True
     return False

@@ -102,8 +102,18 @@ async def _child(cmd: list[str], environ: dict[str, str]) -> int:
 
 
 def _pass_on(process: asyncio.subprocess.Process, name: int) -> None:
+    if name == signal.SIGINT and _in_foreground():
+        return  # Ctrl-C: the terminal has sent it to the command, too, and a second one would abort its clean-up
     with suppress(ProcessLookupError):
         process.send_signal(name)
+
+
+def _in_foreground() -> bool:
+    try:
+        with open("/dev/tty") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False  # no terminal
 
 
 def _summary(

@@ -180,6 +180,7 @@ def _settings(file: File) -> Settings:
         rules=MatchRules(cassettes.match.ignore, cassettes.match.headers, cassettes.match.host),
         after_last=AfterLast(cassettes.after_last),
         allow_truncated=cassettes.allow_truncated,
+        explain=cassettes.explain,
         upstreams=file.upstreams,
         hosts=server.hosts,
         origins=server.origins,

@@ -35,6 +35,7 @@ class Settings:
     rules: MatchRules = field(default_factory=MatchRules)
     after_last: AfterLast = AfterLast.REPEAT
     allow_truncated: bool = False
+    explain: bool = False
     upstreams: Mapping[str, str] = field(default_factory=_no_upstreams)
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()

@@ -6,11 +6,12 @@ A package may add its own under the entry-point group `llm_simulator.dialects`: 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib import import_module
 from typing import cast
 
+from llm_simulator.cassettes.key import normal_path
 from llm_simulator.dialects.base import Dialect
 from llm_simulator.dialects.opaque import OpaqueDialect
 from llm_simulator.dialects.resolve import resolve
@@ -50,6 +51,13 @@ ENTRIES: tuple[Entry, ...] = (
 
 def read(raw: RawRequest) -> Call:
     """The call that a request makes. Never raises: what no dialect knows is "opaque", a broken one has a `problem`."""
+    path = normal_path(raw.path)
+    if path == raw.path:
+        return _read(raw)
+    return replace(_read(replace(raw, path=path)), raw=raw)  # what is sent on and recorded stays as it came
+
+
+def _read(raw: RawRequest) -> Call:
     provider = resolve(raw)
     for dialect in _readers(provider):
         call = dialect.read(raw, provider)

@@ -153,7 +153,8 @@ def _collect_list(value: list[JSON], path: str, groups: Groups, depth: int) -> N
         if isinstance(item, str):
             groups[f"{path}[]"].append(item)
         elif isinstance(item, dict):
-            _collect(item, f"{path}[{at}]" if ranked else f"{path}[]", groups, depth)
+            if depth < _DEEPEST:
+                _collect(item, f"{path}[{at}]" if ranked else f"{path}[]", groups, depth + 1)
         elif isinstance(item, list):
             if depth < _DEEPEST:
                 _collect_list(item, f"{path}[]", groups, depth + 1)
@@ -203,9 +204,13 @@ class _Reader:
     def __init__(self, text: str, at: int) -> None:
         self._text = text
         self._at = at
+        self._depth = 0
 
     def value(self) -> JSON:
         match self._peek():
+            case "{" | "[" if self._depth > _DEEPEST + 2:  # nobody looks in there
+                _, self._at = _DECODER.raw_decode(self._text, self._at)
+                return None
             case "{":
                 return dict(self._members("}", self._member))
             case "[":
@@ -221,11 +226,13 @@ class _Reader:
 
     def _members(self, close: str, read: Callable[[], JSON]) -> Iterator[JSON]:
         self._at += 1
+        self._depth += 1
         while self._peek() != close:
             if self._text[self._at] == ",":
                 self._at += 1
             yield read()
         self._at += 1
+        self._depth -= 1
 
     def _member(self) -> tuple[str, JSON]:
         self._peek()

@@ -16,6 +16,8 @@ from llm_simulator.redact.words import Words
 Note = Callable[[str, Span], None]
 """Told of every span that was masked: how it was found ("" or "assembled "), and the span."""
 
+_Find = Callable[[str], list[Span]]
+
 
 @dataclass(frozen=True)
 class Finder:
@@ -52,21 +54,29 @@ class Finder:
 
     def body(self, text: str, note: Note, content_type: str = "", assemble: bool = False) -> str:
         """A body, as long as before. `assemble`: look at the joined text of its pieces too (answers, streams)."""
-        text = self._repeat(text, note, self._by_type(content_type))
+        plain = self._by_type(content_type)
         if assemble or "\\u" in text or "\\/" in text:
-            text = self._repeat(text, note, lambda now: self._joined(now, documents(now)), "assembled ")
-        return text
+            return self._both(text, note, plain, lambda now: self._joined(now, documents(now)))
+        return self._repeat(text, note, plain)
 
     def pieces(self, texts: Sequence[str], note: Note) -> list[str]:
         """Messages that follow one another (WebSocket), each as long as before."""
-        whole = self._repeat("\n".join(texts), note, self._plain)
         edges = _edges(texts)
-        whole = self._repeat(
-            whole, note, lambda now: self._joined(now, [document(now, *edge) for edge in edges]), "assembled "
+        whole = self._both(
+            "\n".join(texts),
+            note,
+            self._plain,
+            lambda now: self._joined(now, [document(now, *edge) for edge in edges]),
         )
         return [whole[start:end] for start, end in edges]
 
-    def _repeat(self, text: str, note: Note, find: Callable[[str], list[Span]], how: str = "") -> str:
+    def _both(self, text: str, note: Note, plain: _Find, joined: _Find) -> str:
+        """The joined text first: where a key's first piece looks like a key itself, masking that would hide the rest."""
+        first = self._repeat(text, note, joined, "assembled ")
+        done = self._repeat(first, note, plain)
+        return done if done == first else self._repeat(done, note, joined, "assembled ")
+
+    def _repeat(self, text: str, note: Note, find: _Find, how: str = "") -> str:
         for _ in range(PASSES):
             spans = find(text)
             if not spans:
@@ -83,7 +93,7 @@ class Finder:
     def _joined(self, text: str, found: Sequence[Document]) -> list[Span]:
         return fresh(text, find_assembled(text, found, self.find))
 
-    def _by_type(self, content_type: str) -> Callable[[str], list[Span]]:
+    def _by_type(self, content_type: str) -> _Find:
         if "x-www-form-urlencoded" in content_type:
             return lambda text: fresh(text, [*self.find(text), *find_fields(text)])
         if content_type.startswith("multipart/"):

@@ -43,10 +43,10 @@ class _Shape:
 
 
 def _edge(before: str, literal: str = "") -> str:
-    """A boundary in front of `literal`: no character of `before`, or an escape (`\\n`, `\\u003d`, `%3D`), but not half of one."""
+    """A boundary in front of `literal`: no character of `before` or behind an escape (`\\n`, `\\u003d`), not inside one."""
     at = re.escape(literal)
     half = "\\\\" if literal[:1] in _ESCAPES else ""
-    return rf"(?:(?<![{before}{half}%]{at})|(?<=\\[bfnrt]{at})|(?<=%[0-9A-Fa-f]{{2}}{at})|(?<=\\u[0-9A-Fa-f]{{4}}{at}))"
+    return rf"(?:(?<![%{half}{before}]{at})|(?<=\\[bfnrt]{at})|(?<=%[0-9A-Fa-f]{{2}}{at})|(?<=\\u[0-9A-Fa-f]{{4}}{at}))"
 
 
 def _token(kind: str, literal: str, tail: str, before: str = "A-Za-z0-9_-") -> _Shape:
@@ -127,7 +127,11 @@ def _is_assigned(match: re.Match[str]) -> bool:
 _FREE = (
     _token("google access token", "ya29.", rf"{_WORD}{{16,}}[A-Za-z0-9_.-]*", "A-Za-z0-9"),
     _token("google refresh token", "1//0", rf"{_WORD}{{30,}}", "A-Za-z0-9+/"),
-    _Shape("azure key", "JQQJ99", _edge("A-Za-z0-9+/") + "[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,32}(?![A-Za-z0-9+/=])"),
+    _Shape(
+        "azure key",
+        "JQQJ99",
+        _edge("A-Za-z0-9+/") + "[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,32}(?![A-Za-z0-9+/=])",
+    ),
     _Shape("bearer token", "earer", r"[Bb]earer(?: |%20|\+)((?=[A-Za-z_~+/=.-]*[0-9])[A-Za-z0-9._~+/=-]{16,})"),
     _Shape("bearer token", "EARER", r"BEARER(?: |%20|\+)((?=[A-Za-z_~+/=.-]*[0-9])[A-Za-z0-9._~+/=-]{16,})"),
     _Shape("basic credentials", "asic ", r"[Bb]asic ([A-Za-z0-9+/]{8,}={0,2})", _is_basic),

@@ -50,7 +50,7 @@ class Value:
 
 
 def _whole_escapes(text: str, start: int, end: int) -> int:
-    """The start, or a little later where the first characters belong to an escape: the rest of a JSON text must stay one."""
+    """The start, or a little later where the first characters belong to an escape: JSON must stay JSON."""
     before = text[max(0, start - 5) : start]
     if (len(before) - len(before.rstrip("\\"))) % 2:
         four = _HEX.match(text, start)
@@ -84,6 +84,8 @@ def _spellings(char: str) -> str:
         return char
     plain = bytes_text(char)
     ways = [re.escape(plain), _units(char), "".join(_percent(byte) for byte in plain.encode("latin-1"))]
+    if char != plain:
+        ways.append(re.escape(char))  # as a JSON reader gives it for an escape
     if char in "\"/'\\":
         ways.insert(0, rf"\\+{re.escape(char)}")
     if char in _ESCAPES:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 
 @dataclass(slots=True)
 class Entry:
-    """One call. Times: `at` is RFC 3339 UTC, durations in seconds; `virtual_*` are the undivided ones (`--speed`)."""
+    """One call. `at` is in seconds since the epoch, durations in seconds; `virtual_*` are undivided by `--speed`."""
 
-    at: str
+    at: float
     method: str
     path: str
     provider: str
@@ -38,8 +39,9 @@ class Entry:
 
     def as_json(self) -> dict[str, Any]:
         """Only what is known: None and "" are left out."""
-        named = ((name, getattr(self, name)) for name in self.__slots__)
-        return {name: value for name, value in named if value is not None and value != ""}
+        named = {name: getattr(self, name) for name in self.__slots__}
+        named["at"] = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
+        return {name: value for name, value in named.items() if value is not None and value != ""}
 
 
 class Journal:

@@ -1,6 +1,7 @@
-"""Chat completions: the tokens that OpenAI and Azure bill for `messages`, `tools` and `response_format`, and for an answer.
+"""Chat completions: the tokens that OpenAI and Azure bill for `messages`, `tools` and `response_format`.
 
-Found from recorded usage (rules 3 to 11). Every message costs three tokens around its header and content.
+Every message costs three tokens around its header and content. What is said about tools and response format is put into
+the first system message, or into one of its own where there is none.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from llm_simulator.types import JSON
 PRIMING = {Family.CLASSIC: 3, Family.O_SERIES: 2, Family.GPT5: 2}  # what stands before the answer
 _MESSAGE = 3  # start, end of header, end of message
 _CALL = {Family.CLASSIC: 2, Family.O_SERIES: 11, Family.GPT5: 8}  # around the arguments of an earlier tool call
-_PARALLEL = "multi_tool_use.parallel"
+PARALLEL = "multi_tool_use.parallel"  # what several calls in one message become
 
 
 def count_chat(body: JSON, model: str) -> Count:
@@ -46,12 +47,13 @@ def _told(request: Mapping[str, JSON], tally: Tally) -> str:
     functions = functions_of(request)
     parts = []
     if functions:
-        parts.append(tools_text(functions))
+        parts.append(tally.attempt(lambda: tools_text(functions)))
         tally.add(tools_constant(tally.family, functions))
     schema = mapping(mapping(request.get("response_format")).get("json_schema"))
     if schema:
         name = text(schema.get("name"))
-        parts.append(format_text(name, text(schema.get("description")), schema.get("schema", {})))
+        description, inner = text(schema.get("description")), schema.get("schema", {})
+        parts.append(tally.attempt(lambda: format_text(name, description, inner)))
         if tally.family is Family.CLASSIC and not functions:
             tally.add(2 + tally.n(name))
     return "\n\n".join(parts)
@@ -63,12 +65,20 @@ def tools_constant(family: Family, functions: Sequence[Mapping[str, JSON]]) -> i
     return -1 if family is Family.CLASSIC else 0
 
 
-def _tool_choice(request: Mapping[str, JSON], tally: Tally) -> None:
-    """Rule 5: only naming a function costs."""
+def forced_function(request: Mapping[str, JSON]) -> str:
+    """The function that `tool_choice` (or the older `function_call`) names, else ""."""
     choice = mapping(request.get("tool_choice") or request.get("function_call"))
-    name = text(mapping(choice.get("function") or choice).get("name"))
-    if name and tally.family is not Family.GPT5:
-        tally.add(tally.n(name) + 4)
+    return text(mapping(choice.get("function") or choice).get("name"))
+
+
+def _tool_choice(request: Mapping[str, JSON], tally: Tally) -> None:
+    """Only naming a function costs. The cl100k models pay for the whole header of the call, seen in two of two."""
+    name = forced_function(request)
+    if not name or tally.family is Family.GPT5:
+        return
+    whole = tally.encoding == "cl100k_base" and "tool_choice" in request
+    tally.add(tally.n((" to=functions." if whole else "") + name) + 4)
+    tally.doubt("what a named tool_choice costs has changed over time")
 
 
 def _count_messages(messages: Sequence[Mapping[str, JSON]], told: str, tally: Tally) -> None:
@@ -106,7 +116,7 @@ def _count_message(message: Mapping[str, JSON], told: str, calls: _Calls, tally:
     if role in ("tool", "function"):
         _count_result(message, calls, tally)
         return
-    made = _calls_of(message)
+    made = calls_of(message)
     content = message.get("content")
     if content or not made:
         tally.add(_MESSAGE + tally.n(role) + count_content(content, tally, told))
@@ -116,7 +126,7 @@ def _count_message(message: Mapping[str, JSON], told: str, calls: _Calls, tally:
         _count_calls(made, calls, tally)
 
 
-def _calls_of(message: Mapping[str, JSON]) -> list[tuple[str, str, str]]:
+def calls_of(message: Mapping[str, JSON]) -> list[tuple[str, str, str]]:
     """(id, name, arguments) of the calls in an assistant message."""
     made = [(text(call.get("id")), mapping(call.get("function"))) for call in objects(message.get("tool_calls"))]
     if function := mapping(message.get("function_call")):
@@ -129,7 +139,7 @@ def _count_calls(made: Sequence[tuple[str, str, str]], calls: _Calls, tally: Tal
         calls.names[id] = calls.last = name
     if len(made) > 1 and tally.family is not Family.GPT5:
         calls.parallel.update(id for id, _, _ in made)
-        _count_call(" to=" + _PARALLEL, parallel_text(made), tally)
+        _count_call(" to=" + PARALLEL, parallel_text(made), tally)
         return
     for _, name, arguments in made:
         _count_call(" to=functions." + name, compact(arguments), tally)
@@ -153,7 +163,7 @@ def _count_result(message: Mapping[str, JSON], calls: _Calls, tally: Tally) -> N
 
 def _count_parallel_results(results: Sequence[JSON], tally: Tally) -> None:
     """The results of such a call are one message again: a list of them, as Python's json module writes it."""
-    tally.add(_MESSAGE + 1 + tally.n(_PARALLEL) + tally.n(json.dumps([_parsed(result) for result in results])))
+    tally.add(_MESSAGE + 1 + tally.n(PARALLEL) + tally.n(json.dumps([_parsed(result) for result in results])))
 
 
 def _parsed(content: JSON) -> JSON:

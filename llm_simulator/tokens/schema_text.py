@@ -1,4 +1,4 @@
-"""The text that OpenAI's models read in place of a `json_schema` response format: the schema, without its constraints."""
+"""The text that OpenAI's models read in place of a `json_schema` response format: the schema without its constraints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from llm_simulator.types import JSON
 
 # Enforced by constrained sampling, so the model is not told (found from recorded counts).
 _ENFORCED = frozenset(
-    [
+    (
         "required",
         "additionalProperties",
         "default",
@@ -25,7 +25,7 @@ _ENFORCED = frozenset(
         "pattern",
         "format",
         "uniqueItems",
-    ]
+    )
 )
 _BY_NAME = ("properties", "$defs", "definitions", "patternProperties")  # objects whose keys are names, not keywords
 

@@ -1,13 +1,13 @@
 """What the counting rules share: model families, a running count with its doubts, and the reading of loose JSON.
 
-Rule numbers in this package are those of docs/tokens.md. No rule raises: what cannot be counted is a doubt.
+The rules were found from recorded usage. None of them raises: what cannot be counted becomes a doubt.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -28,7 +28,7 @@ def family_of(model: str) -> Family:
     base = base_name(model)
     if re.match(r"o\d", base):
         return Family.O_SERIES
-    return Family.GPT5 if re.match(r"gpt-([5-9]|\d\d)|codex", base) else Family.CLASSIC
+    return Family.GPT5 if re.match(r"gpt-[5-9]|codex", base) else Family.CLASSIC
 
 
 def base_name(model: str) -> str:
@@ -36,9 +36,12 @@ def base_name(model: str) -> str:
     return model.rpartition("/")[2].removeprefix("ft:").lower()
 
 
+_OPENAI = re.compile(r"gpt-?\d|o\d|chatgpt|codex|computer-use|text-|code-|(ada|babbage|curie|davinci)\b")
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number of tokens; `exact` is False where the request alone does not decide it, and `why` says what is missing."""
+    """A number of tokens; `exact` is False where request and answer alone do not decide it, and `why` says what does."""
 
     tokens: int
     exact: bool = True
@@ -59,6 +62,13 @@ class Tally:
         self.model = base_name(self.model)
         self.encoding = encoding_name(self.model)
         self.family = family_of(self.model)
+        if not _OPENAI.match(self.model):
+            self.doubt(f"{self.model!r} is no model of OpenAI's by name")
+
+    @property
+    def late(self) -> bool:
+        """Whether the model is gpt-5.2 or a later one."""
+        return self.family is Family.GPT5 and re.match(r"gpt-(5\.([2-9]|\d\d)|[6-9])", self.model) is not None
 
     def n(self, text: str) -> int:
         return count(text, self.encoding)
@@ -69,6 +79,14 @@ class Tally:
     def doubt(self, why: str) -> None:
         if why not in self.doubts:
             self.doubts.append(why)
+
+    def attempt(self, write: Callable[[], str]) -> str:
+        """What `write` writes from a schema, "" where that is nested beyond what Python can follow."""
+        try:
+            return write()
+        except RecursionError:
+            self.doubt("a schema is nested too deeply")
+            return ""
 
     def result(self) -> Count:
         return Count(max(0, self.tokens), not self.doubts, "; ".join(self.doubts))

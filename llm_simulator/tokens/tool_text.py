@@ -198,7 +198,7 @@ def _constraint(word: str, schema: Mapping[str, JSON]) -> str:
     value = schema[word]
     if word == "pattern":
         return f"/{value}/"
-    if schema.get("type") == "number" and isinstance(value, int):
+    if schema.get("type") == "number" and isinstance(value, int) and abs(value) < 2**53:
         return _json(float(value))
     return _json(value)
 

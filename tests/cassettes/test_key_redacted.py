@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +37,7 @@ def check(live: RawRequest) -> None:
     matcher = Matcher()
     stored = matcher.key(call(redacted.value), redacted.masked)
     assert matcher.key(call(live), redacted.masked) == stored
-    other = RawRequest("POST", live.path, live.host, query=live.query, headers=live.headers, body=live.body + b" tail")
+    other = replace(live, body=b"z=1&" + live.body if live.headers == FORM else live.body + b" tail")
     if redacted.masked != ("$",) and live.headers != PARTS:  # what follows the last part is none of it
         assert matcher.key(call(other), redacted.masked) != stored
 

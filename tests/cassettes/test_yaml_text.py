@@ -218,6 +218,7 @@ def test_a_wrong_header(text: str, complaint: str) -> None:
         (ASK + "response: {json: hello}\n", "field 'response.json': is not JSON: "),
         (ASK + "response: {json: '{}', layout: x}\n", "got 'x'; allowed are compact, spaced, indent-2, indent-4"),
         (ASK + "response: {text: a, newline: cr}\n", "field 'response.newline': got 'cr'; allowed are lf, crlf"),
+        (ASK + "response: {text: a, crlf_lines: 1}\n", "got '1'; allowed are line numbers from 1 to 0"),
         (ASK + "response: {base64: '*'}\n", "field 'response.base64': is not base64"),
         (OK + "metadata: {chunks: 1}\n", "'metadata.chunks': allowed are pairs OFFSET_NS+LENGTH"),
         (OK + "metadata: {messages: x}\n", "'metadata.messages': allowed are offsets in ns"),

@@ -134,3 +134,16 @@ def test_what_an_entry_serves() -> None:
     ]
     assert entry.serves("y")
     assert not Entry("m:D", {"a": ("x",)}).serves("y")
+
+
+@pytest.mark.parametrize(
+    ("path", "provider", "family"),
+    [
+        ("//v1/messages", "anthropic", "anthropic.messages"),
+        ("/v1/chat/c%6Fmpletions", "openai", "openai.chat"),
+        ("/v1/chat/completions/", "openai", "openai.chat"),
+    ],
+)
+def test_another_spelling_of_a_path_is_read_alike_and_kept_as_sent(path: str, provider: str, family: str) -> None:
+    call = dialects.read(RawRequest("POST", path, body=b"{}"))
+    assert (call.provider, call.family, call.raw.path) == (provider, family, path)

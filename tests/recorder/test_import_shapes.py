@@ -50,7 +50,7 @@ version: 1
 
 
 @pytest.mark.parametrize(
-    ("body", "data", "textual"),
+    ("body", "data", "plain"),
     [
         ("body: null", b"", False),
         ("other: 1", b"", False),
@@ -87,7 +87,7 @@ version: 1
         ("body: 0x10", b"0x10", True),
     ],
 )
-def test_vcr_bodies(body: str, data: bytes | None, textual: bool) -> None:
+def test_vcr_bodies(body: str, data: bytes | None, plain: bool) -> None:
     for side in ("request", "response"):
         [item] = read(vcr(body) if side == "request" else vcr(answer=body))
         if data is None:
@@ -96,7 +96,7 @@ def test_vcr_bodies(body: str, data: bytes | None, textual: bool) -> None:
         else:
             assert isinstance(item, Imported), str(item)
             held = item.sent if side == "request" else item.body
-            assert (held.data, held.textual) == (data, textual)
+            assert (held.data, held.plain) == (data, plain)
             assert item.request.body == item.sent.data
 
 
@@ -256,7 +256,7 @@ recorded_with: VCR 6.2.0
 
 
 @pytest.mark.parametrize(
-    ("encoding", "body", "data", "textual"),
+    ("encoding", "body", "data", "plain"),
     [
         ("UTF-8", "string: 'caf\u00e9'", "caf\u00e9".encode(), True),
         ("US-ASCII", "string: ''", b"", True),
@@ -267,9 +267,9 @@ recorded_with: VCR 6.2.0
         ("ASCII-8BIT", f"base64_string: |\n        {B64[:20]}\n        {B64[20:]}\n", ZIPPED, False),
     ],
 )
-def test_ruby_bodies(encoding: str, body: str, data: bytes, textual: bool) -> None:
+def test_ruby_bodies(encoding: str, body: str, data: bytes, plain: bool) -> None:
     item = one(RUBY % {"encoding": encoding, "body": body})
-    assert (item.sent.data, item.sent.textual) == (data, textual)
+    assert (item.sent.data, item.sent.plain) == (data, plain)
     assert (item.request.method, item.request.path, item.status, item.reason) == ("POST", "/v1/messages", 200, "OK")
     assert item.request.headers == (("Content-Type", "application/json"),)
     assert item.recorded_at == "2011-11-01T04:58:44Z"

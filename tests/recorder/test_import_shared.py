@@ -146,3 +146,50 @@ def test_original_cassettes_agree_with_their_lines(shared: Path, tmp_path: Path)
         assert (exchange.request.method, exchange.request.host or twin["host"]) == (twin["method"], twin["host"])
     assert compared == 114
     assert compared == sum(source.rpartition("#")[0] in numbers for source in twins)  # no line is left over
+
+
+def kept(exchange: Exchange) -> tuple[object, ...]:
+    """What every foreign format keeps."""
+    raw = exchange.request
+    told = sorted(
+        (name, value) for name, value in exchange.headers if name.lower() not in ("content-encoding", "content-length")
+    )
+    body = decode(exchange.body, header(exchange.headers, "content-encoding"))
+    return (
+        exchange.status,
+        told,
+        body,
+        raw.method,
+        raw.scheme,
+        raw.host,
+        raw.target,
+        raw.body,
+        exchange.family,
+        exchange.model,
+    )
+
+
+@pytest.mark.parametrize(
+    ("format", "name", "found"), [("har", "x.har", "har"), ("jsonl", "x.jsonl", "jsonl"), ("vcr", "x.yaml", "vcrpy")]
+)
+def test_genuine_cassettes_survive_a_foreign_format(
+    shared: Path, tmp_path: Path, format: str, name: str, found: str
+) -> None:
+    _, before = imported(tmp_path / "a.db", shared / "traffic/dev/original-cassettes", redactor=Blind())
+    asyncio.run(export_cassette(str(tmp_path / "a.db"), str(tmp_path / name), redactor=Blind(), format=format))
+    report, after = imported(tmp_path / "b.db", tmp_path / name, redactor=Blind())
+    assert [(file.format, file.imported, file.failed) for file in report.files] == [(found, 156, 0)]
+    for one, two in zip(before, after, strict=True):
+        (status, headers, *rest), (status_again, headers_again, *rest_again) = kept(one), kept(two)
+        assert (status, rest) == (status_again, rest_again)
+        assert lowered(headers, format) == lowered(headers_again, format)
+
+
+def lowered(headers: JSON, format: str) -> JSON:
+    """JSONL has lower-case names, and one value for each."""
+    names = {name.lower() for name, _ in headers}
+    return (
+        {name: ", ".join(value for key, value in headers if key.lower() == name) for name in names}
+        if format == "jsonl"
+        else headers
+    )

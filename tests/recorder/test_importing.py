@@ -73,7 +73,7 @@ ZIPPED = encode(b"hello", "gzip")
         ((("A", "b"),), Body(b"x"), (("A", "b"),), False, {}),
         (
             (("Content-Encoding", "gzip"), ("Content-Length", "9"), ("Transfer-Encoding", "chunked"), ("A", "b")),
-            Body(b"hello", textual=True),
+            Body(b"hello", plain=True),
             (("A", "b"),),
             True,
             {"content-encoding": "gzip", "content-length": "9", "transfer-encoding": "chunked"},
@@ -82,6 +82,8 @@ ZIPPED = encode(b"hello", "gzip")
         ((("content-encoding", "gzip"),), Body(ZIPPED[:-9]), (("content-encoding", "gzip"),), False, {}),
         ((("content-encoding", "br"),), Body(encode(b"hello", "br")), (("content-encoding", "br"),), False, {}),
         ((("content-encoding", "gzip"),), Body(b"hello"), (), True, {"content-encoding": "gzip"}),
+        ((("content-encoding", "gzip"),), Body(b"\x80"), (), True, {"content-encoding": "gzip"}),
+        ((("content-encoding", "gzip"),), Body(encode(b"", "gzip")), (("content-encoding", "gzip"),), False, {}),
         ((("content-encoding", "gzip"),), Body(b""), (), True, {"content-encoding": "gzip"}),
         (
             (("content-encoding", "gzip"), ("content-encoding", "br")),

@@ -70,8 +70,6 @@ AROUND = [
 @pytest.mark.parametrize("name", KEYS)
 @pytest.mark.parametrize(("before", "after"), AROUND)
 def test_a_key_is_masked_wherever_it_stands(name: str, before: str, after: str) -> None:
-    if name == "azure 84" and before in ("\\n", "%3D", "\\u003d"):
-        pytest.skip("its start is no prefix: behind an escape the escape's letters belong to it")
     key = KEYS[name].removesuffix("\\n")
     masked = mask(before + key + after)
     assert masked.replace("_", "").replace("REDACTED", "") in (

@@ -80,8 +80,10 @@ def ask(
     connection = http.client.HTTPConnection(host.strip("[]"), int(port), timeout=timeout)
     try:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection.putrequest(method or ("GET" if body is None else "POST"), target, skip_accept_encoding=True)
         given = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+        named = any(name.lower() == "host" for name, _ in given)
+        verb = method or ("GET" if body is None else "POST")
+        connection.putrequest(verb, target, skip_host=named, skip_accept_encoding=True)
         if data is not None:
             given.append(("content-length", str(len(data))))
         for name, value in given:

@@ -12,7 +12,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ HOSTS = ("api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.c
 class Script:
     """One response: chunks are (seconds to wait before it, bytes). `end` is complete, reset, close or stall.
 
-    `linger` is the seconds between the last chunk and the end of a chunked body, which then comes in a packet of its own.
+    `linger` is the seconds between the last chunk and the end of a body: chunked, that end comes in a packet of its own.
     """
 
     status: int = 200
@@ -144,7 +144,7 @@ async def _chunked_body(reader: asyncio.StreamReader) -> bytes:
 
 
 @contextmanager
-def standin(answer: Callable[[Asked], Script], certificate: Path | None) -> Iterator[Standin]:
+def standin(answer: Callable[[Asked], Script], certificate: Path | None) -> Generator[Standin]:
     """A running stand-in; with a certificate file (see `certificate_files`) it speaks TLS."""
     made = Standin(answer, tls=certificate is not None)
     context = None

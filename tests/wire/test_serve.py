@@ -112,7 +112,8 @@ BAD = [
     ("broken JSON", "/v1beta/models/gemini-2.0-flash:generateContent", b"{", "POST", 400, "gemini"),
     ("broken JSON", "/v2/chat", b"{", "POST", 400, "cohere"),
     ("broken JSON", "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", b"{", "POST", 400, "openai"),
-    ("unknown path", "/v1/nothing/here", b"{}", "POST", 501, "openai"),
+    ("unknown path", "/v1/nothing/here", b"{}", "POST", 404, "openai"),
+    ("not simulated", "/v1/images/edits", b"{}", "POST", 501, "openai"),
     ("wrong method", "/v1/chat/completions", None, "PUT", 405, "openai"),
     ("no host", "/http:/v1/models", None, "GET", 400, "openai"),
 ]
