@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llm_simulator.tokens.tally import mapping, text
 from llm_simulator.types import JSON
@@ -31,8 +32,13 @@ _DEEPEST = 16  # levels of a schema that are written out; below them stands `any
 
 def tools_text(functions: Sequence[Mapping[str, JSON]]) -> str:
     """The declarations of `functions` (each with name, description, parameters) as one text."""
+    return _declarations(json.dumps(functions))
+
+
+@lru_cache(maxsize=64)  # a client offers the same tools call after call
+def _declarations(functions: str) -> str:
     blocks = ["# Tools", "## functions", "namespace functions {"]
-    blocks += ["\n".join(_function(function)) for function in functions]
+    blocks += ["\n".join(_function(function)) for function in json.loads(functions)]
     blocks.append("} // namespace functions")
     return "\n\n".join(blocks)
 
