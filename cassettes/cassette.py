@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from llm_simulator.cassettes.index import AfterLast, Index, Taken
 from llm_simulator.cassettes.key import Matcher, MatchKey, MatchRules
 from llm_simulator.cassettes.miss import MissReport, Reason, Recorded, nearest, summary
-from llm_simulator.cassettes.store import Row, Store, open_store
+from llm_simulator.cassettes.store import Row, Store, open_store, own_rules
 from llm_simulator.types import Call, Exchange, Outcome, RawRequest
 
 MEMORY = 16 << 20
@@ -99,8 +99,11 @@ class Cassette:
     ) -> Cassette:
         """Opens the store and indexes its rows. `read` is `dialects.read`; `run` names this run in what it adds.
 
+        A YAML cassette's own match rules are added to `rules`.
+
         Raises CassetteError (see `open_store`) and ConfigError (an ignore rule that cannot be read).
         """
+        rules |= own_rules(spec)
         matcher = Matcher(rules)
 
         def digest_of(exchange: Exchange) -> bytes:

@@ -15,6 +15,8 @@ from types import MappingProxyType
 from llm_simulator.errors import CassetteError
 from llm_simulator.types import JSON, Exchange, Headers, Message, Outcome, RawRequest
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -52,7 +54,7 @@ def pack(exchange: Exchange) -> Record:
         "messages": [(m.direction, m.opcode, m.at_ns, len(m.data)) for m in exchange.messages],
     }
     return Record(
-        json.dumps(detail, separators=(",", ":")),
+        _encode(detail),
         raw.body,
         exchange.body,
         b"".join(message.data for message in exchange.messages),
@@ -134,19 +136,11 @@ def cut(data: bytes, lengths: Sequence[int]) -> tuple[bytes, ...]:
 
 def column(text: str) -> str:
     """`text` as every database takes it in a text column: what has a NUL or a lone surrogate becomes JSON."""
-    if "\0" in text or text.startswith('"') or not _encodes(text):
-        return json.dumps(text)
-    return text
+    if text.isprintable() and not text.startswith('"'):  # neither NUL nor surrogates are printable
+        return text
+    return json.dumps(text)
 
 
 def uncolumn(text: str) -> str:
     """Undoes `column`."""
     return str(json.loads(text)) if text.startswith('"') else text
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

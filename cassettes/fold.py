@@ -143,7 +143,7 @@ async def _write(path: Path, journal: Database, places: _Places, out: _Writer) -
 
 
 async def _text(journal: Database, row: Row, matcher: int) -> bytes:
-    return document(await journal.load(row.id), run=row.run, matcher=matcher).encode()
+    return document(await journal.load(row.id), matcher=matcher).encode()
 
 
 def _hash(path: Path) -> str:

@@ -42,6 +42,11 @@ class MatchRules:
     headers: tuple[str, ...] = ()
     host: bool = False
 
+    def __or__(self, other: MatchRules) -> MatchRules:
+        """Both: what either ignores is ignored, what either compares is compared."""
+        ignore, headers = (*self.ignore, *other.ignore), (*self.headers, *other.headers)
+        return MatchRules(ignore, headers, self.host or other.host)
+
     @property
     def fingerprint(self) -> str:
         """Names the matcher and these rules: stored keys are only good under the fingerprint they were made with."""

@@ -7,9 +7,10 @@ from importlib import import_module
 from pathlib import Path
 
 from llm_simulator.cassettes.base import DATABASES, TEXTS, DigestOf, Row, Store
+from llm_simulator.cassettes.key import MatchRules
 from llm_simulator.errors import CassetteError
 
-__all__ = ["DigestOf", "Row", "Store", "open_store"]
+__all__ = ["DATABASES", "TEXTS", "DigestOf", "Row", "Store", "open_store", "own_rules"]
 
 
 async def open_store(spec: str, *, digest_of: DigestOf, fingerprint: str, writable: bool) -> Store:
@@ -27,6 +28,20 @@ async def open_store(spec: str, *, digest_of: DigestOf, fingerprint: str, writab
     if path.is_dir() or (path.suffix == "" and not path.exists()):
         return await _open_folder(path, digest_of, fingerprint, writable)
     return await _open_file(path, digest_of, fingerprint, writable, eager=True)
+
+
+def own_rules(spec: str) -> MatchRules:
+    """The match rules in the header of a YAML cassette (`match: {ignore: [...]}`); none for anything else.
+
+    Raises CassetteError where the file is there but its header cannot be read.
+    """
+    path = Path(spec).expanduser()
+    if "://" in spec or path.suffix.lower() not in TEXTS or not path.is_file():
+        return MatchRules()
+    from llm_simulator.cassettes.text import head_of
+
+    head = head_of(path)
+    return MatchRules(head.ignore, head.headers, head.host)
 
 
 async def _open_folder(path: Path, digest_of: DigestOf, fingerprint: str, writable: bool) -> Store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -108,6 +109,7 @@ DELETE = delete(EXCHANGES).where(EXCHANGES.c.id.in_(bindparam("ids", expanding=T
 DELETE_KEYS = delete(KEYS).where(KEYS.c.exchange.in_(bindparam("ids", expanding=True)))
 
 
+@cache
 def add_sql(count: int) -> str:
     """One statement for SQLite that adds `count` exchanges and returns their ids: its own transaction, in one go."""
     one = f"({', '.join('?' * len(COLUMNS))})"

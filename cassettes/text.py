@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from pathlib import Path
 from types import MappingProxyType
 
 import yaml
@@ -33,7 +34,7 @@ _SHAPE = ("layout", "newline", "crlf_lines", "ending")
 _REQUEST = ("method", "scheme", "host", "path", "query", "headers", *_BODY, *_SHAPE, "wire")
 _RESPONSE = ("status", "reason", "headers", *_BODY, *_SHAPE, "wire")
 _MESSAGE = ("from", "opcode", *_BODY, *_SHAPE)
-_METADATA = ("recorded_at", "recorder", "matcher", "run", "connect_ns", "head_ns", "chunks", "messages")
+_METADATA = ("recorded_at", "recorder", "matcher", "connect_ns", "head_ns", "chunks", "messages")
 _TYPES = {"json": "application/json", "sse": "text/event-stream", "text": "text/plain; charset=utf-8"}
 _WORDS = {"true": True, "false": False}
 
@@ -46,14 +47,6 @@ class Head:
     ignore: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     host: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One exchange and the run that recorded it."""
-
-    exchange: Exchange
-    run: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,6 @@ class _Meta:
     recorded_at: str = ""
     recorder: str = ""
     matcher: int = 0
-    run: str = ""
     connect_ns: int = 0
     head_ns: int = 0
     cuts: Sequence[tuple[int, int]] | None = None
@@ -100,7 +92,7 @@ def read_head(data: bytes, document: Document) -> Head:
     return Head(matcher, match.texts("ignore"), match.texts("headers"), _flag(match, "host", False))
 
 
-def read_exchange(data: bytes, document: Document, head: Head, *, whole: bool = True) -> Entry | None:
+def read_exchange(data: bytes, document: Document, head: Head, *, whole: bool = True) -> Exchange | None:
     """The exchange of one document (None: the document is empty).
 
     `whole` False leaves out chunks and messages: enough for a match key, and the answer is not worked on.
@@ -137,7 +129,7 @@ def read_exchange(data: bytes, document: Document, head: Head, *, whole: bool = 
         _messages(fields, meta.messages) if whole else (),
     )
     exchange = _undo_request(exchange, sent)
-    return Entry(_with_answer(exchange, got, meta.cuts) if whole else exchange, meta.run)
+    return _with_answer(exchange, got, meta.cuts) if whole else exchange
 
 
 def _part(fields: Fields, name: str, allowed: tuple[str, ...]) -> Fields:
@@ -284,7 +276,6 @@ def _metadata(fields: Fields, head: Head) -> _Meta:
         part.text("recorded_at", ""),
         part.text("recorder", ""),
         part.number("matcher", head.matcher),
-        part.text("run", ""),
         part.number("connect_ns", 0),
         part.number("head_ns", 0),
         _cuts(part) if "chunks" in part else None,
@@ -317,10 +308,17 @@ def _flag(fields: Fields, name: str, default: bool) -> bool:
     return _WORDS[fields.choice(name, "true" if default else "false", ("true", "false"))]
 
 
+def head_of(path: Path) -> Head:
+    """The header of a file on disk; an empty Head where the file is empty (a recorder may just have made it)."""
+    with path.open("rb") as file:
+        first = next(split(file), None)
+    return Head() if first is None else read_head(first.data, Document(str(path), first.number, first.line))
+
+
 def load(data: bytes, file: str = "text") -> list[Exchange]:
     """All exchanges of a cassette's text, for what is small enough to be held."""
     pieces = split(BytesIO(data))
     first = next(pieces, Piece(0, b"", 0, 1))
     head = read_head(first.data, Document(file, first.number, first.line))
     entries = (read_exchange(piece.data, Document(file, piece.number, piece.line), head) for piece in pieces)
-    return [entry.exchange for entry in entries if entry is not None]
+    return [entry for entry in entries if entry is not None]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from llm_simulator.cassettes.base import DigestOf, Row, absent
 from llm_simulator.cassettes.documents import Piece, Span, check, split
 from llm_simulator.cassettes.fields import Document
-from llm_simulator.cassettes.text import Entry, Head, read_exchange, read_head
+from llm_simulator.cassettes.text import Head, read_exchange, read_head
 from llm_simulator.cassettes.textwrite import head
 from llm_simulator.errors import CassetteError
 from llm_simulator.types import Exchange
@@ -181,10 +181,8 @@ class TextStore:
 
     async def rows(self) -> AsyncIterator[Row]:
         for id, span in list(self._spans.items()):
-            entry = self._read(id, span, whole=False)
-            found = entry.exchange
-            digest = self._digest_of(found)
-            yield Row(id, digest, found.provider, found.session, found.outcome, found.masked, entry.run)
+            found = self._read(id, span, whole=False)
+            yield Row(id, self._digest_of(found), found.provider, found.session, found.outcome, found.masked, "")
         if self._journal is not None:
             async for row in self._journal.rows():
                 yield replace(row, id=self._claim(row.id))
@@ -200,20 +198,20 @@ class TextStore:
     async def load(self, id: int) -> Exchange:
         span = self._spans.get(id)
         if span is not None:
-            return self._read(id, span, whole=True).exchange
+            return self._read(id, span, whole=True)
         if self._journal is None or id not in self._journaled:
             raise CassetteError(f"cassette {self.where}: exchange {id} is gone")
         return await self._journal.load(self._journaled[id])
 
-    def _read(self, id: int, span: Span, *, whole: bool) -> Entry:
+    def _read(self, id: int, span: Span, *, whole: bool) -> Exchange:
         if self._file is None:
             raise CassetteError(f"cassette {self.where}: closed")
         data = os.pread(self._file.fileno(), span.length, span.offset)
         if check(data) != span.check:
             raise CassetteError(f"cassette {self.where}: exchange {id}: the file was changed since it was opened")
-        entry = read_exchange(data, Document(self.where, span.number, span.line), self._head, whole=whole)
-        assert entry is not None  # `split` leaves out empty documents
-        return entry
+        exchange = read_exchange(data, Document(self.where, span.number, span.line), self._head, whole=whole)
+        assert exchange is not None  # `split` leaves out empty documents
+        return exchange
 
     # --- writing
 
@@ -243,7 +241,7 @@ class TextStore:
                 self._ids.pop(self._journaled.pop(id, 0), None)
 
     def _digest(self, id: int, span: Span) -> str:
-        return self._digest_of(self._read(id, span, whole=False).exchange).hex()
+        return self._digest_of(self._read(id, span, whole=False)).hex()
 
     async def _ready(self) -> Database:
         """The journal, opened if need be. The caller holds our lock."""

@@ -1,5 +1,5 @@
 """Exchanges as YAML text for git: the same exchanges make the same bytes, and what two recordings always differ in
-(times, chunk sizes, run) stands in one `metadata` block at the end of each.
+(times, chunk sizes) stands in one `metadata` block at the end of each.
 
 docs: a header document, then one document per exchange. `text.py` reads it back to equal exchanges.
 """
@@ -41,7 +41,7 @@ def head(matcher: int = 0) -> str:
     return f"llm-simulator: cassette\nschema: {SCHEMA}\n{version}"
 
 
-def document(exchange: Exchange, *, run: str = "", matcher: int = 0) -> str:
+def document(exchange: Exchange, *, matcher: int = 0) -> str:
     """One exchange as a document, with the `---` before it; `matcher` is what the header says."""
     lines = [
         "---",
@@ -58,7 +58,7 @@ def document(exchange: Exchange, *, run: str = "", matcher: int = 0) -> str:
         *_list("marks", sorted(exchange.marks)),
         *_list("masked", exchange.masked),
         *_pairs("provenance", sorted(exchange.provenance.items()), 0, always=False),
-        *_metadata(exchange, run, matcher),
+        *_metadata(exchange, matcher),
     ]
     return "\n".join(lines) + "\n"
 
@@ -172,13 +172,12 @@ def _pairs(name: str, pairs: Sequence[tuple[str, str]], indent: int, *, always: 
     return [f"{pad}{name}:", *(f"{pad}  - {pair(key, value)}" for key, value in pairs)]
 
 
-def _metadata(exchange: Exchange, run: str, matcher: int) -> list[str]:
+def _metadata(exchange: Exchange, matcher: int) -> list[str]:
     """Always there and always last, so that the reader notices a document that was cut short."""
     facts = {
         "recorded_at": scalar(exchange.recorded_at) if exchange.recorded_at else "",
         "recorder": scalar(exchange.recorder) if exchange.recorder else "",
         "matcher": str(exchange.matcher) if exchange.matcher != matcher else "",
-        "run": scalar(run) if run else "",
         "connect_ns": str(exchange.connect_ns) if exchange.connect_ns else "",
         "head_ns": str(exchange.head_ns) if exchange.head_ns else "",
     }

@@ -49,6 +49,7 @@ class Service:
         self._observer = observer
         self._wire = wire
         self._clean = lru_cache(maxsize=4096)(clean)  # paths and models recur
+        self._mask = clean
         self._guard = Guard(frozenset(settings.origins), frozenset(settings.hosts), settings.loopback)
         self._loop = asyncio.get_running_loop()
         self.active = 0
@@ -107,9 +108,18 @@ class Service:
             entry.duration = self._loop.time() - started
             self._observer.add(entry)
             raise
+        if answer.source in (Source.MISS, Source.REFUSAL):
+            answer = self._masked(answer)
         if origin:
             answer = replace(answer, headers=answer.headers + _cors(origin))
         return await self._send(request, answer, entry, started)
+
+    def _masked(self, answer: Answer) -> Answer:
+        """Our own words about a request, which clients log: without its secrets, and as long as before."""
+        if not isinstance(answer.chunks, tuple):
+            return answer
+        chunks = tuple(replace(chunk, data=self._mask(chunk.data.decode()).encode()) for chunk in answer.chunks)
+        return replace(answer, chunks=chunks)
 
     async def _body(self, request: web.BaseRequest) -> tuple[bytes, RequestError | None]:
         """The request body, or why it was not read."""
@@ -169,6 +179,8 @@ class Service:
             entry.duration = self._loop.time() - started
             if delivery.first is not None:
                 entry.ttft = delivery.first - started
+            if entry.differs:
+                entry.differs = self._mask(entry.differs)
             self._observer.add(entry)
 
 

@@ -54,7 +54,8 @@ def _line(exchange: Exchange, number: int) -> JSON:
 
 
 def _flat(headers: Headers) -> dict[str, str]:
-    return {name.lower(): ", ".join(values) for name, values in by_name(headers).items()}
+    lowered = tuple((name.lower(), value) for name, value in headers)
+    return {name: ", ".join(values) for name, values in by_name(lowered).items()}
 
 
 def _sent(body: bytes) -> JSON:

@@ -5,15 +5,17 @@ Encoded bodies stay encoded beside their header, which is what VCR.py keeps by d
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import yaml
 
 from llm_simulator.recorder.foreign import by_name, text_of, url_of
 from llm_simulator.types import JSON, Exchange
 
-try:
-    from yaml import CSafeDumper as SafeDumper
-except ImportError:  # PyYAML without libyaml: slower, the same result
-    from yaml import SafeDumper  # type: ignore[assignment]
+if TYPE_CHECKING:
+    from yaml import SafeDumper
+else:  # without libyaml it is slower, the result is the same
+    SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Dumper(SafeDumper):

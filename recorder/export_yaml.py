@@ -1,4 +1,4 @@
-"""Our own YAML as an export: what `cassettes.textwrite` writes, with the run kept."""
+"""Our own YAML as an export: what `cassettes.textwrite` writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def start() -> str:
 
 
 def entry(exchange: Exchange, run: str, number: int) -> str:
-    return document(exchange, run=run, matcher=MATCHER_VERSION)
+    return document(exchange, matcher=MATCHER_VERSION)
 
 
 def end() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -209,7 +209,7 @@ async def _add(store: Store, window: list[tuple[Exchange, str]], tally: _Tally) 
 
 
 @contextmanager
-def _beside(target: Path, overwrite: bool) -> Iterator[Path]:
+def _beside(target: Path, overwrite: bool) -> Generator[Path, None, None]:
     """A path in the target's folder that takes the target's place at the end, and is gone where something fails."""
     if target.exists() and not overwrite:
         raise CassetteError(f"export to {target}: it exists; choose another name, or --force to replace it")

@@ -39,9 +39,8 @@ def size(exchange: Exchange) -> int:
 
 
 def by_name(headers: Headers) -> dict[str, list[str]]:
-    """Values by name, in the spelling of the first one; order between names is kept."""
-    spelled: dict[str, str] = {}
+    """Values by name, each spelling for itself; the order of the values of a name is kept."""
     held: dict[str, list[str]] = {}
     for name, value in headers:
-        held.setdefault(spelled.setdefault(name.lower(), name), []).append(value)
+        held.setdefault(name, []).append(value)
     return held

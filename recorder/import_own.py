@@ -59,12 +59,12 @@ def _documents(path: Path, name: str) -> Iterator[Exchange | str]:
                 head = read_head(piece.data, document)
                 continue
             try:
-                entry = read_exchange(piece.data, document, head)
+                exchange = read_exchange(piece.data, document, head)
             except CassetteError as error:
                 yield str(error)
             else:
-                if entry is not None:
-                    yield entry.exchange
+                if exchange is not None:
+                    yield exchange
 
 
 def _no_key(exchange: Exchange) -> bytes:

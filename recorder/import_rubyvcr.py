@@ -5,7 +5,6 @@ Source: lib/vcr/structs.rb. A body is `{encoding, string}` (text in that encodin
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator, Mapping
 
 from llm_simulator.recorder import fields
@@ -75,8 +74,6 @@ def _encoded(text: JSON, encoding: str) -> Body | None:
     if not isinstance(text, str) or encoding.lower() in _AS_UTF8:
         return None
     try:
-        codec = codecs.lookup(encoding)
-        data, _ = codec.encode(text)
+        return Body(text.encode(encoding), plain=True)
     except (LookupError, ValueError):
         return None
-    return Body(data, plain=True) if isinstance(data, bytes) else None

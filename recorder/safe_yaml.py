@@ -10,20 +10,20 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from yaml.constructor import ConstructorError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-try:
-    from yaml import CSafeLoader as SafeLoader
-except ImportError:  # PyYAML without libyaml: slower, the same result
-    from yaml import SafeLoader  # type: ignore[assignment]
-
 from llm_simulator.errors import CassetteError
 from llm_simulator.recorder.interaction import FieldError
 from llm_simulator.types import JSON
+
+if TYPE_CHECKING:
+    from yaml import SafeLoader
+else:  # without libyaml it is slower, the result is the same
+    SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _EXTRA = 64_000_000
 """The most characters that aliases may add to a document when followed: VCR.py writes a few, a bomb writes billions."""

@@ -9,7 +9,7 @@ import gzip
 import json
 import tomllib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
 from io import BytesIO
@@ -104,7 +104,7 @@ class Source:
             return self._read(stream, _HEAD)
 
     @contextmanager
-    def opened(self) -> Iterator[BinaryIO]:
+    def opened(self) -> Generator[BinaryIO, None, None]:
         """The bytes with gzip undone. Raises CassetteError where the file cannot be opened."""
         try:
             stream = self._opener()

@@ -43,7 +43,7 @@ class Waiting:
         self._memory = memory
         self._held = 0
         self._chunks: list[tuple[int, bytes | _Spilled]] = []
-        self._file: BinaryIO | None = None
+        self.file: BinaryIO | None = None
         self._key = b""
         self._end = 0
         self.size = 0
@@ -66,28 +66,28 @@ class Waiting:
         self._memory.free += self._held
         self._held = 0
         self._chunks.clear()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self.file is not None:
+            self.file.close()
+            self.file = None
 
     def _spill(self, data: bytes) -> _Spilled:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by `close`
+        if self.file is None:
+            self.file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by `close`
             self._key = token_bytes(32)
-        self._file.seek(self._end)
+        self.file.seek(self._end)
         place = _Spilled(self._end, len(data))
         sealed = memoryview(self._crypt(data, place.start))
         while sealed:
-            sealed = sealed[self._file.write(sealed) :]
+            sealed = sealed[self.file.write(sealed) :]
         self._end += place.size
         return place
 
     def _read(self, place: _Spilled) -> bytes:
-        assert self._file is not None
-        self._file.seek(place.start)
+        assert self.file is not None
+        self.file.seek(place.start)
         data = bytearray()
         while len(data) < place.size:
-            piece = self._file.read(place.size - len(data))
+            piece = self.file.read(place.size - len(data))
             if not piece:
                 raise OSError("the spill file is shorter than what was written to it")
             data += piece

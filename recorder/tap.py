@@ -43,7 +43,7 @@ class Tap:
     ) -> None:
         self._call = call
         self._start = read_ns
-        self._waiting = Waiting(memory)
+        self.waiting = Waiting(memory)
         self._largest = largest
         self._session = session
         self._recorded_at = recorded_at
@@ -60,7 +60,7 @@ class Tap:
     @property
     def size(self) -> int:
         """Bytes of the answer's body so far."""
-        return self._waiting.size
+        return self.waiting.size
 
     def head(self, status: int, reason: str, headers: Headers, head_ns: int, connect_ns: int = 0) -> None:
         """The response head has arrived; `connect_ns`: how long TCP and TLS set-up took before the request went out."""
@@ -74,10 +74,10 @@ class Tap:
         """A piece of the body has arrived."""
         if self.broken:
             return
-        if self._waiting.size + len(data) > self._largest:
+        if self.waiting.size + len(data) > self._largest:
             self._break(f"the answer is longer than {self._largest} bytes")
         else:
-            self._try(lambda: self._waiting.add(self._offset(at_ns), data))
+            self._try(lambda: self.waiting.add(self._offset(at_ns), data))
 
     def end(self, outcome: Outcome) -> None:
         """The exchange is over; without this it counts as truncated."""
@@ -87,7 +87,7 @@ class Tap:
         """What was taken down, secrets included: for redaction and comparison, never for the disk."""
         held: list[tuple[tuple[int, bytes], ...]] = []
         if not self.broken:
-            self._try(lambda: held.append(self._waiting.chunks()))
+            self._try(lambda: held.append(self.waiting.chunks()))
         call = self._call
         return Exchange(
             request=call.raw,
@@ -111,7 +111,7 @@ class Tap:
 
     def close(self) -> None:
         """Gives back what it holds. Happens by itself when the tap is forgotten."""
-        self._waiting.close()
+        self.waiting.close()
 
     def __del__(self) -> None:
         self.close()
@@ -127,7 +127,7 @@ class Tap:
 
     def _break(self, why: str) -> None:
         self.broken = why
-        self._waiting.close()
+        self.waiting.close()
 
 
 def end_to_end(headers: Headers) -> Headers:

@@ -169,7 +169,7 @@ def _usage(exchange: Exchange) -> Usage | None:
 @_JSON
 @_async
 async def import_command(cassette: str, paths: tuple[Path, ...], strict: bool, as_json: bool) -> None:
-    """Add the recordings of other tools: VCR.py, Ruby VCR, go-vcr, JSONL, our own YAML and databases."""
+    """Add recordings of other tools: VCR.py, Ruby VCR, go-vcr, HAR, aimock, cassetter, JSONL, and our own."""
     from llm_simulator.recorder.importing import import_files
     from llm_simulator.redact import Redactor
 
@@ -206,15 +206,18 @@ def _progress() -> Callable[[Progress], None] | None:
 @_CASSETTE
 @click.option("--output", "-o", required=True, metavar="OUT", help="a .yaml, a .db, a folder, or a database URL")
 @click.option("--text-only", is_flag=True, help="leave out the encoded wire bytes: smaller, replays unencoded")
-@click.option("--overwrite", is_flag=True, help="replace OUT where it exists")
+@click.option(
+    "--format", "form", type=click.Choice(["yaml", "db", "har", "jsonl", "vcr"]), help="default: by the suffix"
+)
+@click.option("--force", is_flag=True, help="replace OUT where it exists")
 @_async
-async def export_command(cassette: str, output: str, text_only: bool, overwrite: bool) -> None:
-    """Write all recordings to another cassette, byte for byte."""
+async def export_command(cassette: str, output: str, text_only: bool, form: str | None, force: bool) -> None:
+    """Write all recordings to another cassette, byte for byte, or to a foreign format."""
     from llm_simulator.recorder.exporting import export_cassette
     from llm_simulator.redact import Redactor
 
     report = await export_cassette(
-        cassette, output, redactor=Redactor(os.environ), text_only=text_only, overwrite=overwrite
+        cassette, output, redactor=Redactor(os.environ), format=form or "", text_only=text_only, overwrite=force
     )
     click.echo(f"{report.exchanges} recordings written to {report.target}")
 

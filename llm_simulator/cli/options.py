@@ -32,7 +32,9 @@ _OPTIONS = (
     ),
     click.option("--ignore", multiple=True, metavar="PATH", help="JSONPath or /regex/ of what is not compared"),
     click.option("--allow-truncated", is_flag=True, default=None, help="replay recordings that broke off, too"),
-    click.option("--explain", is_flag=True, default=None, help="name the rules by which a request equals its recording"),
+    click.option(
+        "--explain", is_flag=True, default=None, help="name the rules by which a request equals its recording"
+    ),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="default info"),
 )
 

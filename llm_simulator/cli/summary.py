@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +54,7 @@ def _some(ids: list[int]) -> str:
     return f"{shown}, ..." if len(ids) > 10 else shown
 
 
+_LOG_WIDTH = 140
 _ALWAYS = ("calls", "recorded", "replayed", "simulated", "missed")
 _WHERE_ANY = ("forwarded", "refused")
 
@@ -62,7 +64,8 @@ def show(summary: Summary) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(stderr=True, highlight=False)
+    width = None if sys.stderr.isatty() else _LOG_WIDTH  # a log has no width of its own: do not fold it to 80
+    console = Console(stderr=True, highlight=False, width=width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     columns = [*_ALWAYS, *(name for name in _WHERE_ANY if getattr(summary.tally.total(), name))]
     for name in ("provider", "model"):

@@ -47,6 +47,21 @@ def known(coding: str) -> bool:
     return all(name in CODINGS for name in names(coding))
 
 
+class _Inflater(Protocol):
+    """The part of zlib's decompression objects that we use."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
 class Decoder:
     """Undoes a content-encoding value piece by piece.
 
@@ -158,7 +173,7 @@ class _Zlib:
             self._inner = zlib.decompressobj(_deflate_bits(data))
         return self._inflate(self._inner, data, room)
 
-    def _inflate(self, inner: zlib._Decompress, data: bytes, room: int) -> bytes:
+    def _inflate(self, inner: _Inflater, data: bytes, room: int) -> bytes:
         out: list[bytes] = []
         size = 0
         while data and (room < 0 or size <= room):
@@ -172,7 +187,7 @@ class _Zlib:
             data = inner.unused_data if inner.eof else inner.unconsumed_tail
         return b"".join(out)
 
-    def _step(self, inner: zlib._Decompress, data: bytes, most: int) -> bytes:
+    def _step(self, inner: _Inflater, data: bytes, most: int) -> bytes:
         self._fed = True
         try:
             return inner.decompress(data, most)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from llm_simulator.redact.assemble import Document, document, documents, find_assembled
+from llm_simulator.redact.brokenoff import find_broken_off
 from llm_simulator.redact.members import find_fields, find_members, find_parts
 from llm_simulator.redact.placeholder import Span, cover, fresh
-from llm_simulator.redact.shapes import PASSES, find_shapes
+from llm_simulator.redact.shapes import PASSES, PREFIXES, find_shapes
 from llm_simulator.redact.values import Value
 from llm_simulator.redact.words import Words
 
@@ -25,6 +26,7 @@ class Finder:
 
     values: tuple[Value, ...] = ()
     extra: tuple[re.Pattern[str], ...] = ()
+    broken_off: bool = False  # the text at hand has lost its end
 
     def knowing(self, more: tuple[Value, ...]) -> Finder:
         """The same rules, with more values to look for."""
@@ -38,6 +40,8 @@ class Finder:
         vocabulary = cut.text() if self.values else ""
         for value in self.values:
             yield from value.find(text, vocabulary)
+        if self.broken_off:
+            yield from find_broken_off(text, PREFIXES, self.values)
         for pattern in self.extra:
             group = 1 if pattern.groups else 0
             for match in pattern.finditer(text):

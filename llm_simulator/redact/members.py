@@ -11,11 +11,11 @@ from llm_simulator.redact.placeholder import Span
 from llm_simulator.redact.words import Words
 
 _MEMBER = re.compile(
-    r'(?P<q>\\*)"(?P<name>[A-Za-z0-9_.-]{0,60}(?:[eE][yY]|(?i:token|secret|password|passwd|passphrase|authorization'
+    r'(?<!\\)(?P<q>\\*)"(?P<name>[A-Za-z0-9_.-]{0,60}(?:[eE][yY]|(?i:token|secret|password|passwd|passphrase|authorization'
     r'|credentials?|connection[_-]?string|assertion|cookie)))(?P=q)"\s*(?:\\+[nrt]\s*)*:\s*(?:\\+[nrt]\s*)*(?P=q)"',
     re.ASCII,
 )
-_QUOTE = re.compile(r'(\\*)"|\0')
+_QUOTE = re.compile(r'(?<!\\)(\\*)"|\0')
 _FIELD = re.compile(r"(?:^|&)([^=&]+)=([^&]*)")
 _PART = re.compile(
     r'(?i:content-disposition):\s*form-data;[^\r\n]*?\bname="?([^";\r\n]+)"?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n(.*?)(?=\r?\n--|\Z)',

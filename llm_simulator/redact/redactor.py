@@ -25,7 +25,7 @@ from llm_simulator.redact.names import credential_header, credential_parameter
 from llm_simulator.redact.placeholder import WORD, Span, is_placeholder
 from llm_simulator.redact.values import bytes_text, from_environment, values
 from llm_simulator.redact.words import Words
-from llm_simulator.types import Exchange, Headers, Message, RawRequest, header
+from llm_simulator.types import Exchange, Headers, Message, Outcome, RawRequest, header
 
 T = TypeVar("T")
 Chunks = tuple[tuple[int, bytes], ...]
@@ -143,6 +143,7 @@ class _Walk:
 
     def exchange(self, exchange: Exchange) -> Exchange:
         request = self.request(exchange.request)
+        self._finder = replace(self._finder, broken_off=exchange.outcome is not Outcome.COMPLETE)
         response = self.response(exchange.headers, exchange.chunks, True)
         headers, chunks = response.value
         messages = self._messages(exchange.messages)

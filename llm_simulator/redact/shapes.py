@@ -24,12 +24,13 @@ PASSES = 6
 
 @dataclass(frozen=True)
 class _Shape:
-    """`literal` must be in the text before `pattern` is tried; group 1, if there is one, is the secret."""
+    """`pattern` is tried where `literal` and one of `also` are in the text; group `value` or 1 is the secret, or all."""
 
     kind: str
     literal: str
     source: str
     check: Callable[[re.Match[str]], bool] | None = None
+    also: tuple[str, ...] = ("",)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -98,6 +99,9 @@ _TOKENS = (
     _token("json web token", "eyJ", rf"{_WORD}{{10,}}\.{_WORD}{{10,}}\.{_WORD}{{10,}}"),
 )
 
+PREFIXES = tuple(dict.fromkeys(shape.literal for shape in _TOKENS))
+"""What keys of known shapes start with."""
+
 
 def _is_basic(match: re.Match[str]) -> bool:
     """RFC 7617: base64 of user:password. The words after "Basic" in a sentence are not."""
@@ -139,7 +143,7 @@ _FREE = (
         "private key",
         "PRIVATE KEY",
         r"-----BEGIN (?:[A-Z0-9]+ ){0,2}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:[^\"\0]{0,20000}?-----END (?:[A-Z0-9]+ ){0,2}PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\r\n\\]*)",
+        r"(?:(?:(?!-----BEGIN)[^\"\0]){0,20000}?-----END (?:[A-Z0-9]+ ){0,2}PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\r\n\\]*)",
     ),
     _Shape(
         "password in a url", "@", r"://[A-Za-z0-9._~%+-]{0,64}:([A-Za-z0-9._~%!$&()*+,;=-]{3,256})@(?=[A-Za-z0-9\[])"
@@ -147,8 +151,9 @@ _FREE = (
     _Shape(
         "credential in a url",
         "=",
-        r"(?:[?&;]|\\u0026)(?P<name>[A-Za-z][A-Za-z0-9_.-]{1,40})=(?P<value>(?=[A-Za-z_.~+/%*-]*[0-9])[A-Za-z0-9._~+/%:=*-]{16,})",
+        r"(?:[?&]|\\u0026)(?P<name>[A-Za-z][A-Za-z0-9_.-]{1,40})=(?P<value>(?=[A-Za-z_.~+/%*-]*[0-9])[A-Za-z0-9._~+/%:=*-]{16,})",
         _is_parameter,
+        ("?", "&", "\\u0026"),
     ),
 )
 
@@ -166,7 +171,7 @@ def find_shapes(text: str, cut: Words) -> Iterator[Span]:
         if shape.literal in cut.heads:
             yield from shape.find(text)
     for shape in _FREE:
-        if shape.literal in text:
+        if shape.literal in text and any(more in text for more in shape.also):
             yield from shape.find(text)
     if cut.secret_names:
         yield from _ASSIGNED.find(text)

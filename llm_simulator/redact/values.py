@@ -18,9 +18,8 @@ SHORTEST = 12
 
 _PLAIN = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 
-_HEX = re.compile(r"u[0-9a-fA-F]{4}")
-_HEX_PAIR = re.compile(r"[0-9a-fA-F]{2}")
-_HALF = re.compile(r"%[0-9a-fA-F]\Z")
+_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|[bfnrt])|%[0-9a-fA-F]{2}")
+_ANY_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|[\"\\/bfnrt])")
 
 
 def bytes_text(text: str) -> str:
@@ -46,18 +45,27 @@ class Value:
     def find(self, text: str, vocabulary: str) -> Iterator[Span]:
         if self.core in vocabulary:
             for match in self.pattern.finditer(text):
-                yield Span(_whole_escapes(text, *match.span()), match.end(), self.kind)
+                yield Span(*_whole(text, *match.span()), self.kind)
 
 
-def _whole_escapes(text: str, start: int, end: int) -> int:
-    """The start, or a little later where the first characters belong to an escape: JSON must stay JSON."""
-    before = text[max(0, start - 5) : start]
-    if (len(before) - len(before.rstrip("\\"))) % 2:
-        four = _HEX.match(text, start)
-        return min(end, start + (5 if four else 1)) if text[start] in "bfnrtu" else start
-    if before.endswith("%") and _HEX_PAIR.match(text, start):
-        return start + 2
-    return start + 1 if _HALF.search(before) and text[start] in "0123456789abcdefABCDEF" else start
+def _whole(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span, without an escape that it would cut at its start and with one that it would cut at its end.
+
+    JSON must stay JSON: `\\n` before `abc` may be a line end, whatever the secret begins with.
+    """
+    for at in range(max(0, start - 5), start):
+        match = _ESCAPE.match(text, at)
+        if match and match.end() > start and (text[at] == "%" or _odd(text, at)):
+            return min(match.end(), end), end
+    if text[end - 1] == "\\" and _odd(text, end - 1) and (match := _ANY_ESCAPE.match(text, end - 1)):
+        return start, match.end()
+    return start, end
+
+
+def _odd(text: str, at: int) -> bool:
+    """Whether the backslash here begins an escape: an even number stands before it."""
+    before = text[max(0, at - 64) : at]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 0
 
 
 def values(secrets: Iterable[tuple[str, str]]) -> tuple[Value, ...]:
@@ -87,9 +95,9 @@ def _spellings(char: str) -> str:
     if char != plain:
         ways.append(re.escape(char))  # as a JSON reader gives it for an escape
     if char in "\"/'\\":
-        ways.insert(0, rf"\\+{re.escape(char)}")
+        ways.insert(0, rf"\\{{1,15}}{re.escape(char)}")
     if char in _ESCAPES:
-        ways.append(rf"\\+{_ESCAPES[char]}")
+        ways.append(rf"\\{{1,15}}{_ESCAPES[char]}")
     if char == " ":
         ways.append(r"\+")
     return f"(?:{'|'.join(ways)})"
@@ -98,7 +106,7 @@ def _spellings(char: str) -> str:
 def _units(char: str) -> str:
     """JSON's `\\uXXXX`, a surrogate pair where it takes two (RFC 8259, 7)."""
     code = char.encode("utf-16-be", "surrogatepass").hex()
-    return "".join(rf"\\+u{_any_case(code[at : at + 4])}" for at in range(0, len(code), 4))
+    return "".join(rf"\\{{1,15}}u{_any_case(code[at : at + 4])}" for at in range(0, len(code), 4))
 
 
 def _percent(byte: int) -> str:

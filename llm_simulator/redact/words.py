@@ -16,6 +16,21 @@ _ENDS = ("key", "ken", "ret", "ord", "swd", "ase", "ion", "ial", "als", "ing", "
 _LAST = frozenset(end for low in _ENDS for end in (low, low.upper(), low.capitalize(), low[0] + low[1:].upper()))
 """How the names of secrets end; a glance at three letters spares a look at most words."""
 
+_COARSE = bytes(c if c in b"+/" else _SEPARATED[c] for c in range(256))
+_LARGE = 100_000
+_BLOB = 2048  # a longer run of base64 characters is base64: no key has its prefix in the middle of that
+
+
+def _cut(data: bytes) -> set[str]:
+    return set(data.translate(_SEPARATED).decode("ascii").split())
+
+
+def _cut_large(data: bytes) -> set[str]:
+    """The same, but images and the like stay in one piece: cutting them up costs most of all."""
+    coarse = data.translate(_COARSE).split()
+    blobs = {word.decode("ascii") for word in coarse if len(word) >= _BLOB}
+    return _cut(b" ".join([word for word in coarse if len(word) < _BLOB])) | blobs
+
 
 class Words:
     """The words of one text, and what they say about it.
@@ -28,7 +43,7 @@ class Words:
 
     def __init__(self, text: str) -> None:
         data = text.encode("latin-1") if text.isascii() else text.encode("utf-8", "surrogatepass")
-        cut = self._words = set(data.translate(_SEPARATED).decode("ascii").split())
+        cut = self._words = _cut(data) if len(data) < _LARGE else _cut_large(data)
         self.heads = "\n".join([word[:_HEAD] for word in cut if len(word) >= LONG])
         self.secret_names = any([_names_secret(word) for word in cut if word[-3:] in _LAST])
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from llm_simulator import dialects
 from llm_simulator.cassettes import cassette as module
 from llm_simulator.cassettes.cassette import Cassette
 from llm_simulator.cassettes.index import AfterLast, Index
@@ -367,3 +368,22 @@ def test_open_names_what_is_wrong(tmp_path: Path) -> None:
         run(Cassette.open(str(tmp_path / "none.db"), read=read))
     with pytest.raises(ConfigError, match="no regular expression"):
         run(Cassette.open(str(tmp_path / "none.db"), read=read, rules=MatchRules(ignore=("/(/",))))
+
+
+def test_a_yaml_cassettes_own_match_rules_apply(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "llm-simulator: cassette\nschema: 1\nmatch: {ignore: [$.user]}\n---\n"
+        'request: {method: POST, path: /v1/chat/completions, json: {model: m, user: "1"}}\n'
+        "response: {json: {ok: true}}\n"
+    )
+
+    async def find(body: bytes) -> bool:
+        opened = await Cassette.open(str(path), read=dialects.read)
+        try:
+            return await opened.has(dialects.read(RawRequest("POST", "/v1/chat/completions", body=body)))
+        finally:
+            await opened.close()
+
+    assert asyncio.run(find(b'{"model": "m", "user": "2"}'))
+    assert not asyncio.run(find(b'{"model": "n", "user": "1"}'))

@@ -161,7 +161,7 @@ def test_without_the_answer_nothing_of_it_is_read() -> None:
     data = (LEAST.replace("text: hi", "json: {a: 1}\n  wire: '*'") + "outcome: truncated\n").encode()
     entry = read_exchange(data, Document("c", 1, 1), Head(matcher=2), whole=False)
     assert entry is not None
-    assert (entry.exchange.chunks, entry.exchange.outcome, entry.exchange.matcher) == ((), Outcome.TRUNCATED, 2)
+    assert (entry.chunks, entry.outcome, entry.matcher) == ((), Outcome.TRUNCATED, 2)
 
 
 @pytest.mark.parametrize(

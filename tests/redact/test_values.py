@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -22,7 +23,7 @@ def _masked(text: str, secret: str) -> str:
     return cover(text, fresh(text, value.find(text, Words(text).text())))
 
 
-SPELLINGS = {
+SPELLINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "json": json.dumps,
     "json, utf-8": lambda secret: json.dumps(secret, ensure_ascii=False),
@@ -61,6 +62,8 @@ def test_another_text_stays() -> None:
         ('{"a": "x\\u0041bcdefghijkl"}', "u0041bcdefghijkl", '{"a": "x\\u0041REDACTED___"}'),
         ("?q=%3Dabcdefghijkl", "3Dabcdefghijkl", "?q=%3DREDACTED____"),
         ("?q=%3Dabcdefghijkl", "Dabcdefghijkl", "?q=%3DREDACTED____"),
+        ('{"a": "\\u00000000000000b"}', "000000000000", '{"a": "\\u0000REDACTED00b"}'),
+        ('{"a": "secret-12345\\" b"}', "secret-12345\\", '{"a": "REDACTED______ b"}'),
         ("C:\\\\nabcdefghijklm", "nabcdefghijklm", "C:\\\\REDACTED______"),
     ],
 )

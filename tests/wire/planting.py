@@ -353,7 +353,7 @@ def assembled(body: bytes) -> bytes:
     """All text leaves of a stream's events, joined per member name: what a reader of the stream gets to see."""
     texts: dict[str, list[str]] = {}
     for line in body.decode("utf-8", "replace").splitlines():
-        if line.startswith("data: {"):
+        if line.startswith("data: {") and line.endswith("}"):  # a broken stream may end anywhere
             _leaves(json.loads(line.removeprefix("data: ")), "", texts)
     return "\0".join("".join(parts) for parts in texts.values()).encode()
 

@@ -1,0 +1,46 @@
+"""Secrets whose end is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from llm_simulator.redact import Redactor, scan
+from llm_simulator.redact.brokenoff import find_broken_off
+from llm_simulator.redact.placeholder import cover
+from llm_simulator.redact.values import values
+from llm_simulator.types import Exchange, Outcome, RawRequest
+
+VALUE = "Qx7fJm2LpR9sTv4WzYb8"
+KNOWN = values([("value of $T", VALUE)])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"it is {VALUE[:8]}", "it is REDACTED"),
+        (f"it is {VALUE[:15]}", "it is REDACTED_______"),
+        (f"it is {VALUE[:7]}", f"it is {VALUE[:7]}"),
+        (f"it is {VALUE[:15]} or so", f"it is {VALUE[:15]} or so"),  # not at the end: not a piece of it
+        (f"a {VALUE[:9]}\0b", "a REDACTED_\0b"),
+        ("key sk-1234567", "key sk-1234567"),
+        ("key sk-12345678", "key REDACTED___"),
+        ("key AIzaSyD12345", "key REDACTED____"),
+        ("ask-forgiveness", "ask-forgiveness"),
+        ("", ""),
+    ],
+)
+def test_find_broken_off(text: str, expected: str) -> None:
+    assert cover(text, sorted(find_broken_off(text, ("sk-", "AIza"), KNOWN))) == expected
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_only_an_exchange_that_broke_off_is_looked_at_so(outcome: Outcome) -> None:
+    body = b'data: {"text": "see ' + VALUE[:16].encode()
+    request = RawRequest("POST", "/v1/chat/completions", "api.openai.com")
+    exchange = Exchange(request, "openai", "openai.chat", "chat", "", True, 200, (), ((1, body),), outcome=outcome)
+    redactor = Redactor({"T_TOKEN": VALUE})
+    clean = redactor.exchange(exchange)
+    whole = outcome is Outcome.COMPLETE
+    assert clean.body == (body if whole else body[:-16] + b"REDACTED________")
+    assert len(scan(exchange, redactor)) == (not whole)
+    assert scan(clean, redactor) == []
