@@ -1,4 +1,4 @@
-"""Secrets that lost their end because the body broke off there: a key's prefix and some of it, or the start of a known value."""
+"""Secrets that lost their end because the body broke off there: the start of a key, or of a known value."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_the_way_back_is_equal(tmp_path: Path, first: str, second: str) -> None:
     assert report == ExportReport(str(tmp_path / "deep" / second), second.removeprefix("b."), 4, 0)
     assert load(tmp_path / "deep" / second) == [(one, "run-1" if (first, second) == ("a.db", "b.db") else "") for one in EXCHANGES]
     asyncio.run(import_into(str(tmp_path / "c.yaml"), [tmp_path / "deep" / second], redactor=Redactor({})))
-    assert load(tmp_path / "c.yaml") == [(one, "import") for one in EXCHANGES]
+    assert load(tmp_path / "c.yaml") == [(one, "") for one in EXCHANGES]
     assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == [second]
 
 
