@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from functools import wraps
@@ -42,7 +42,7 @@ def _async(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None
 
 
 @asynccontextmanager
-async def _open(spec: str, *, writable: bool = False) -> AsyncIterator[Cassette]:
+async def _open(spec: str, *, writable: bool = False) -> AsyncGenerator[Cassette]:
     cassette = await Cassette.open(spec, read=dialects.read, writable=writable, allow_truncated=True)
     try:
         yield cassette

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ COMMAND = (sys.executable, "-m", "llm_simulator.cli")
 
 
 @contextmanager
-def serving(settings: Settings, environ: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(settings: Settings, environ: Mapping[str, str] | None = None) -> Generator[Server]:
     """A server in this process, on its own thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="serving")
@@ -115,7 +115,7 @@ def free_port() -> int:
 @contextmanager
 def command_serving(
     *arguments: str, environ: Mapping[str, str] | None = None, port: int = 0
-) -> Iterator[tuple[str, Any]]:
+) -> Generator[tuple[str, Any]]:
     """`llm-simulator serve` as a process; gives its base URL and the process."""
     port = port or free_port()
     process = subprocess.Popen(

@@ -68,6 +68,10 @@ class Standin:
     def url(self) -> str:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
+    def sent_body(self, number: int) -> bytes:
+        """The whole body of the `number`-th response (from 0)."""
+        return b"".join(data for _, data in self.sent[number])
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while (asked := await _read(reader)) is not None:
