@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
 import pytest
 
 from llm_simulator.redact import Redactor, scan
 from llm_simulator.redact.brokenoff import find_broken_off
-from llm_simulator.redact.placeholder import cover
-from llm_simulator.redact.values import values
+from llm_simulator.redact.placeholder import cover, fresh, placeholder
+from llm_simulator.redact.values import bytes_text, values
 from llm_simulator.types import Exchange, Outcome, RawRequest
 
 VALUE = "Qx7fJm2LpR9sTv4WzYb8"
@@ -31,6 +35,29 @@ KNOWN = values([("value of $T", VALUE)])
 )
 def test_find_broken_off(text: str, expected: str) -> None:
     assert cover(text, sorted(find_broken_off(text, ("sk-", "AIza"), KNOWN))) == expected
+
+
+ODD = 'pa"s\\s\n/é+= end-of-it'
+
+
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    str,
+    json.dumps,
+    lambda text: json.dumps(text, ensure_ascii=False).replace("/", "\\/"),
+    lambda text: json.dumps(json.dumps(text)),
+    lambda text: quote(text, safe=""),
+    quote_plus,
+)
+
+
+@pytest.mark.parametrize("spell", SPELLINGS)
+def test_a_piece_is_found_however_it_is_spelled_and_wherever_it_is_cut(spell: Callable[[str], str]) -> None:
+    spelled = bytes_text(spell(ODD).strip('"\\'))
+    shortest = len(bytes_text(spell(ODD[:9]).strip('"\\'))) + 6
+    for size in range(shortest, len(spelled)):
+        text = "it is " + spelled[:size]
+        found = fresh(text, find_broken_off(text, ("sk-",), values([("value of $T", ODD)])))
+        assert cover(text, found) == "it is " + placeholder(size), text
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))

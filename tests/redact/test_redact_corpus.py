@@ -53,8 +53,7 @@ def test_only_credentials_are_found(shared: Path) -> None:
     for _, exchange in exchanges(shared):
         found.update((finding.where, finding.kind) for finding in scan(exchange, redactor))
         assert mask(exchange.request.body.decode("latin-1")) == exchange.request.body.decode("latin-1")
-    # Signed URLs of generated images (Azure blob storage). The recorders had replaced all other credentials.
-    assert found == {("response body", "credential in a url"): 3}
+    assert not found  # the recorders had replaced all credentials, so whatever is found is a false alarm
 
 
 def test_redaction_keeps_length_and_json(shared: Path) -> None:

@@ -90,8 +90,7 @@ ASSIGNED = [
     ("bearer ", "0123456789abcdef", ""),
     ("Basic ", "dXNlcjpodW50ZXIyaHVudGVyMg==", ""),
     ("postgresql://user:", "s3cr3t-pa55", "@db.internal/x"),
-    ("https://x.blob.core.windows.net/a?se=2026&sig=", "abc123%2Bdef456ghi789%3D", "&sp=r"),
-    ("https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature=", "0123456789abcdef0123456789abcdef", ""),
+    ("https://b.s3.amazonaws.com/k?X-Amz-Security-Token=", "IQoJb3JpZ2luX2VjEJf1", "&X-Amz-Expires=60"),
     ("https://api.x.ai/v1?api_key=", "abcdef0123456789", ""),
     ("https://h/?a=b\\u0026access_token=", "abcdef0123456789", ""),
 ]
@@ -103,6 +102,8 @@ def test_a_value_is_masked_by_what_stands_beside_it(before: str, secret: str, af
 
 
 ORDINARY = [
+    "https://x.blob.core.windows.net/a?se=2026&sig=abc123%2Bdef456ghi789%3D&sp=r",
+    "https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature=0123456789abcdef0123456789abcdef",
     "chatcmpl-C3jbUwbTXnP0FGM2nH0h5hQpz1cX8",
     "req_c6713bbdac8d4639a5ea09cb6c5eb5a9",
     "call_HqKFRTvBVZPhGcSZVWZ0hn5V toolu_01T1x1fJ34qAmk2tNTrN7Up6 msg_01XFDUDYJgAACzvnptvVoYEL",
