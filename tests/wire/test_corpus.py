@@ -20,6 +20,6 @@ def test_a_sample_replays_exactly_in_any_form_and_misses_when_changed(shared: Pa
     made = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
     assert "imported 1413 of 1413" in made.stdout
-    scores = re.findall(r"^(\w+) +(\d+) of +(\d+)", made.stdout, re.M)
+    scores = re.findall(r"^(\w+) +(\d+) of +(\d+)  ", made.stdout, re.M)
     assert [name for name, _, _ in scores] == ["exact", "form", "changed", "stored"]
     assert all(good == of and int(of) >= 40 for _, good, of in scores)
