@@ -7,7 +7,8 @@ NUL in a header is an escape there).
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+import zlib
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -53,17 +54,15 @@ def pack(exchange: Exchange) -> Record:
         "provenance": dict(exchange.provenance),
         "messages": [(m.direction, m.opcode, m.at_ns, len(m.data)) for m in exchange.messages],
     }
-    return Record(
-        _encode(detail),
-        raw.body,
-        exchange.body,
-        b"".join(message.data for message in exchange.messages),
-    )
+    text = _encode(detail)
+    bodies = (raw.body, exchange.body, b"".join(message.data for message in exchange.messages))
+    return Record(f'{text[:-1]},"check":{_check(text, bodies)}}}', *bodies)
 
 
 def unpack(record: Record) -> Exchange:
     """The exchange; CassetteError where the values are not what `pack` makes."""
     with _damage():
+        _compare(record)
         return _unpack(json.loads(record.detail), record)
 
 
@@ -71,6 +70,20 @@ def unpack_head(detail: str, request: bytes) -> Exchange:
     """The exchange without its chunks and messages: enough for a match key, whatever the size of the answer."""
     with _damage():
         return _unpack({**json.loads(detail), "chunks": [], "messages": []}, Record(detail, request, b""))
+
+
+def _check(detail: str, bodies: Iterable[bytes]) -> int:
+    """CRC-32 of all of it: a database notices damaged pages, not damaged bytes in them."""
+    check = zlib.crc32(detail.encode("ascii"))
+    for body in bodies:
+        check = zlib.crc32(body, check)
+    return check
+
+
+def _compare(record: Record) -> None:
+    text, mark, check = record.detail.rpartition(',"check":')
+    if mark and check != f"{_check(text + '}', (record.request, record.response, record.messages))}}}":
+        raise ValueError("its bytes are not those that were recorded (checksum)")
 
 
 @contextmanager

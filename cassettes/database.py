@@ -59,7 +59,22 @@ async def open_file(path: Path, *, digest_of: DigestOf, fingerprint: str, writab
             path.parent.mkdir(parents=True, exist_ok=True)
     elif not path.exists():
         raise absent(path)
+    with failing(where, "open it"):
+        _check_length(path)
     return await _opened(Database(file_engine(path, writable=writable), where, digest_of, fingerprint, writable))
+
+
+def _check_length(path: Path) -> None:
+    """SQLite itself fills up a last page that was cut short. Beside a WAL that may be, and nothing is lost."""
+    if not path.is_file() or path.with_name(f"{path.name}-wal").exists():
+        return
+    with path.open("rb") as file:
+        head = file.read(18)
+    page = {1: 65536}.get(found := int.from_bytes(head[16:], "big"), found)
+    if head.startswith(b"SQLite format 3\0") and page and path.stat().st_size % page:
+        raise CassetteError(
+            f"cassette {path}: cannot open it: its last page is cut short: malformed (the file is damaged or half-written)"
+        )
 
 
 async def open_url(spec: str, *, digest_of: DigestOf, fingerprint: str, writable: bool) -> Database:
@@ -105,11 +120,18 @@ class Database:
         """Checks the schema, and makes it where there is none and we may write."""
         with failing(self.where, "open it"):
             if self._sqlite and self._writable:
+                await self._look()
                 await self._use_wal()
             if self._writable:
                 async with self._transaction() as connection:
                     await self._make_schema(connection)
             async with self._engine.connect() as connection:
+                await self._check_schema(connection)
+
+    async def _look(self) -> None:
+        """Nothing is written, not even a mode, before it is known that the file is empty or ours."""
+        async with self._engine.connect() as connection:
+            if await _tables(connection):
                 await self._check_schema(connection)
 
     async def _use_wal(self) -> None:
@@ -130,14 +152,14 @@ class Database:
         tables = await _tables(connection)
         if "meta" in tables:
             return
-        if self._sqlite and tables:
-            raise CassetteError(f"cassette {self.where}: a database of something else (tables {', '.join(tables)})")
         await connection.run_sync(TABLES.create_all)
         await connection.execute(insert(META), {"name": "schema", "value": str(SCHEMA)})
 
     async def _check_schema(self, connection: AsyncConnection) -> None:
-        if "meta" not in await _tables(connection):
-            raise CassetteError(f"cassette {self.where}: no cassette is in it (no table `meta`)")
+        tables = await _tables(connection)
+        if "meta" not in tables:
+            what = f"a database of something else (tables {', '.join(tables)})" if tables else "no cassette is in it"
+            raise CassetteError(f"cassette {self.where}: {what}: there is no table `meta`")
         found = (await connection.execute(select(META.c.value).where(META.c.name == "schema"))).scalar()
         if found != str(SCHEMA):
             raise CassetteError(f"cassette {self.where}: schema version {found}; this release supports {SCHEMA}")

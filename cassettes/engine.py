@@ -29,6 +29,9 @@ _HINTS = {
     "database or disk is full": "the disk is full",
     "file is not a database": "not a SQLite file, or a damaged one",
     "database disk image is malformed": "the file is damaged or half-written",
+    "malformed database schema": "the file is damaged",
+    "Could not decode to UTF-8": "the file is damaged",
+    "codec can't decode": "the file is damaged",
     "unable to open database file": "no permission, or its folder is gone or read-only",
     "attempt to write a readonly database": "no permission to write it",
 }
@@ -39,7 +42,7 @@ def failing(where: str, doing: str) -> Generator[None]:
     """Turns what a driver raises into a CassetteError: `cassette WHERE: cannot DOING: reason`."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as problem:
+    except (SQLAlchemyError, sqlite3.Error, OSError, UnicodeError) as problem:
         raise CassetteError(f"cassette {where}: cannot {doing}: {_reason(problem)}") from problem
     except Exception as problem:
         if (
@@ -52,7 +55,7 @@ def failing(where: str, doing: str) -> Generator[None]:
 def _reason(problem: BaseException) -> str:
     """The driver's own words, first line only: the rest may show SQL and values."""
     cause = getattr(problem, "orig", None) or problem
-    line = (str(cause).splitlines() or [""])[0] or type(cause).__name__
+    line = (str(cause).splitlines() or [""])[0].partition(" with text ")[0] or type(cause).__name__
     hint = next((hint for known, hint in _HINTS.items() if known in line), "")
     return f"{line} ({hint})" if hint else line
 

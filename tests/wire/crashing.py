@@ -17,7 +17,7 @@ import signal
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,7 +153,7 @@ class Load:
 @contextmanager
 def recorder(
     cassette: Path, upstream: str, environ: Mapping[str, str], largest_file: int = -1
-) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+) -> Generator[tuple[str, subprocess.Popen[str]]]:
     """`llm-simulator serve --mode record` as a process that the test may kill; gives its base URL and the process.
 
     `largest_file`: bytes beyond which no file of that process can grow (RLIMIT_FSIZE), as on a full disk; -1: any.

@@ -306,7 +306,9 @@ def _cut(mint: Mint, raw: bytes) -> Iterator[tuple[float, bytes]]:
 
 def _failures(mint: Mint, env: tuple[str, ...]) -> Iterator[Case]:
     echo = mint.shapeless("cohere")
-    error = {"error": {"message": f"Incorrect API key provided: {echo}. You can find yours at ...", "type": "auth"}}
+    error: dict[str, Any] = {
+        "error": {"message": f"Incorrect API key provided: {echo}. You can find yours at ...", "type": "auth"}
+    }
     sent = [("authorization", f"Bearer {echo}")]
     yield Case("error echo", CHAT, [echo], sent, chat("echo"), json_answer(error, 401))
     echo = mint.shapeless()

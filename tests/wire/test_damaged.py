@@ -108,13 +108,19 @@ def test_an_empty_file(tmp_path: Path, refused: Refused, command: str, suffix: s
 
 def test_bytes_of_a_recording_that_changed_on_disk(good: dict[str, bytes], tmp_path: Path, refused: Refused) -> None:
     path = tmp_path / "rotten.db"
-    at = good["db"].index(b"must be in the recording")
-    path.write_bytes(good["db"][:at] + b"MUST" + good["db"][at + 4 :])
+    assert good["db"].count(b"data: [DONE]") == 3
+    path.write_bytes(good["db"].replace(b"data: [DONE]", b"data: [GONE]"))
     assert "damaged" in refused("list", path)
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_pages_of_a_database_overwritten(good: dict[str, bytes], tmp_path: Path, refused: Refused, seed: int) -> None:
+def test_pages_of_a_database_overwritten(
+    good: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    seed: int,
+) -> None:
     """Never an exception of a driver, wherever the damage is: an error that names the file, or all of it is there."""
     chance = random.Random(seed)
     data = bytearray(good["db"])
@@ -122,23 +128,16 @@ def test_pages_of_a_database_overwritten(good: dict[str, bytes], tmp_path: Path,
     data[at : at + 512] = chance.randbytes(512)
     path = tmp_path / "rotten.db"
     path.write_bytes(data)
-    done = llm_simulator("cassette", "list", "-c", str(path)) if seed < 2 else None
-    if done is not None:
-        assert "Traceback" not in done.stderr
-        assert (done.returncode, str(path) in done.stderr) in ((0, False), (1, True))
-        return
-    monkey = pytest.MonkeyPatch()
-    monkey.setattr(sys, "argv", ["llm-simulator", "cassette", "list", "-c", str(path)])
-    try:
+    monkeypatch.setattr(sys, "argv", ["llm-simulator", "cassette", "list", "-c", str(path)])
+    with pytest.raises(SystemExit) as ended:
         main()
-    except SystemExit as ended:
-        assert ended.code in (0, 1)
-    finally:
-        monkey.undo()
+    out, err = capsys.readouterr()
+    listed = (ended.value.code, err, out.count("\n")) == (0, "", len(MARKERS))
+    assert listed or (ended.value.code == 1 and err.startswith("error: ") and str(path) in err)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("after", ['"content": "', "response:", "status:", "headers:", "wire: ", "json: |\n"])
+@pytest.mark.parametrize("after", ['"content": "', "response:", "status:", "headers:", "metadata:", "json: |\n"])
 def test_a_text_that_was_cut_off(
     good: dict[str, bytes], tmp_path: Path, refused: Refused, command: str, after: str
 ) -> None:
@@ -159,7 +158,7 @@ def test_a_text_that_was_cut_off(
         ("provider: openai", "provider: openai\nflavour: sweet", "flavour"),
         ("  status: 200", "  status: plenty", "status"),
         ("schema: 1", "schema: 99", "99"),
-        ("llm-simulator: cassette", "interactions: []", "interactions"),
+        ("llm-simulator: cassette", "interactions: []", "`llm-simulator: cassette`"),
     ],
 )
 def test_a_text_with_a_field_that_is_not_ours(
@@ -169,7 +168,7 @@ def test_a_text_with_a_field_that_is_not_ours(
     path.write_text(good["yaml"].decode().replace(was, now, 1))
     message = refused(command, path)
     assert named in message
-    assert "line " in message
+    assert "line " in message or "must start with the lines" in message
 
 
 @pytest.mark.parametrize("command", COMMANDS)
