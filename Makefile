@@ -10,7 +10,8 @@ serve: setup            ## set up and serve offline on 127.0.0.1:8080
 
 test: setup-test        ## set up everything and run the whole test suite with coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage run -m pytest -q -m "not wire" -n auto $(ARGS)
+	$(BIN)/coverage run -m pytest -q -m wire $(ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=90
 
@@ -25,8 +26,8 @@ types: setup-test       ## both type checkers, strict
 	$(BIN)/mypy
 	$(BIN)/pyright
 
-unit: setup-test        ## the quick part: no sockets, seconds
-	$(BIN)/pytest -q -m "not wire" $(ARGS)
+unit: setup-test        ## the quick part: no sockets, no recordings of others, seconds
+	$(BIN)/pytest -q -m "not wire and not shared" -n auto $(ARGS)
 
 setup: $(VENV)/.installed
 setup-test: $(VENV)/.installed-test

@@ -63,7 +63,7 @@ def test_another_type_stays_as_it_is(body: bytes, value: JSON, found: str) -> No
 @pytest.mark.parametrize(
     ("coding", "data"),
     [
-        ("gzip", gzip.compress(b'{"model":"m"}')),
+        ("gzip", gzip.compress(b'{"model":"m"}', mtime=0)),
         ("deflate", zlib.compress(b'{"model":"m"}')),
         ("br", brotli.compress(b'{"model":"m"}')),
         ("zstd", zstandard.compress(b'{"model":"m"}')),

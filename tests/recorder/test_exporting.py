@@ -83,7 +83,8 @@ def test_the_way_back_is_equal(tmp_path: Path, first: str, second: str) -> None:
     record(tmp_path / first)
     report = export(tmp_path / first, tmp_path / "deep" / second)
     assert report == ExportReport(str(tmp_path / "deep" / second), second.removeprefix("b."), 4, 0)
-    assert load(tmp_path / "deep" / second) == [(one, "run-1" if (first, second) == ("a.db", "b.db") else "") for one in EXCHANGES]
+    run = "run-1" if (first, second) == ("a.db", "b.db") else ""
+    assert load(tmp_path / "deep" / second) == [(one, run) for one in EXCHANGES]
     asyncio.run(import_into(str(tmp_path / "c.yaml"), [tmp_path / "deep" / second], redactor=Redactor({})))
     assert load(tmp_path / "c.yaml") == [(one, "") for one in EXCHANGES]
     assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == [second]

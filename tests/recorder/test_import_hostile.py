@@ -83,7 +83,7 @@ MERGES = "a: &a {x: 1}\n" + "".join(
         (b'{"interactions": [', "x.yaml: line 1, column 19: not valid JSON: Expecting value", ""),
         (b"[" * 200_000, "x.yaml: JSON nested too deeply", ""),
         (b'{"version": ' + b"9" * 5000 + b"}", "x.yaml: not valid JSON: Exceeds the limit", ""),
-        (gzip.compress(b"interactions: []")[:-9], "x.yaml: cannot be read: Compressed file ended", ""),
+        (gzip.compress(b"interactions: []", mtime=0)[:-9], "x.yaml: cannot be read: Compressed file ended", ""),
         (b"\x1f\x8bno gzip", "x.yaml: cannot be read: ", ""),
         (b"version: 9\ninteractions:\n- request: {uri: a}\n", "x.yaml: version: got 9, allowed is 1", ""),
     ],
@@ -164,7 +164,7 @@ def test_whole_files_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llm_simulator.recorder.source.WHOLE_LIMIT", 10)
     assert Source.of_bytes(b"0123456789", "x").text() == "0123456789"
     with pytest.raises(CassetteError, match="x: larger than 10 bytes"):
-        Source.of_bytes(gzip.compress(b"x" * 11), "x").text()
+        Source.of_bytes(gzip.compress(b"x" * 11, mtime=0), "x").text()
 
 
 @pytest.mark.parametrize(

@@ -106,16 +106,13 @@ def test_sessions_are_their_files_in_order(
     assert [one.session for one in exchanges] == [line["source"].rpartition("#")[0] for line in lines(shared)]
 
 
-def test_redaction_changes_nothing_but_signatures(
+def test_redaction_changes_no_body(
     shared: Path, tmp_path: Path, corpus: tuple[ImportReport, list[Exchange], list[Exchange]]
 ) -> None:
+    """The recorders had taken the credentials out: whatever is masked now would be a false alarm."""
     files = sorted((shared / "traffic/dev").glob("*.jsonl.gz"))
     _, masked = imported(tmp_path / "all.db", *files, redactor=Redactor({}))
-    changed = [(one.body, two.body) for one, two in zip(corpus[1], masked, strict=True) if one.body != two.body]
-    assert len(changed) == 3  # of image URLs
-    for before, after in changed:
-        assert re.sub(rb"sig=[^&\"]+", b"", before) == re.sub(rb"sig=[^&\"]+", b"", after)
-        assert len(before) == len(after)
+    assert [two.body for two in masked] == [one.body for one in corpus[1]]
 
 
 def without_ids(twin: JSON) -> re.Pattern[bytes]:
