@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -198,3 +199,24 @@ def test_a_missing_cassette_is_an_error_not_no_cassette(tmp_path: Path) -> None:
     with pytest.raises(CassetteError, match=r"missing\.db"), serving(replace(SETTINGS, cassette=str(missing))):
         pass
     assert not missing.exists()
+
+
+def test_sigterm_drains_what_runs_and_refuses_what_comes() -> None:
+    """A paced stream runs for about two seconds; in the midst of it the process is told to end."""
+    body = json.dumps({**CHAT, "stream": True, "max_tokens": 60}).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    with command_serving("--speed", "0.5", "--log-level", "warning") as (base_url, process):
+        with socket.create_connection(("127.0.0.1", int(base_url.rpartition(":")[2])), timeout=20) as sock:
+            sock.sendall(head + body)
+            stream = b""
+            while b"data: " not in stream:
+                stream += sock.recv(65536)
+            process.terminate()
+            while ask(base_url, "/ready").status == 200:
+                pass
+            refused = ask(base_url, "/v1/chat/completions", CHAT)
+            while piece := sock.recv(65536):
+                stream += piece
+        assert (refused.status, refused.json()["error"]["code"]) == (503, "shutting_down")
+        assert stream.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+        assert process.wait(timeout=20) == 0
