@@ -1,4 +1,4 @@
-"""The yardstick: aiohttp without a product around it. `python -m benchmarks.bare PORT application|low|imports`
+"""The yardstick: aiohttp without a product around it. `python -m benchmarks.bare PORT application|low`
 
 Parses the JSON it is sent and answers JSON; where the request says `stream`, writes events. `/paced` writes 50 events a
 second, from a task that sleeps between them, as one would without a pacer, and `/lateness` says how late they were.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from bisect import bisect_left
 from typing import Any
 
@@ -52,6 +53,18 @@ async def paced(request: web.BaseRequest) -> web.StreamResponse:
     return response
 
 
+async def stamped(request: web.BaseRequest) -> web.StreamResponse:
+    """Events that say when they were written, in nanoseconds of the machine's monotonic clock."""
+    await request.read()
+    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await response.prepare(request)
+    for _ in range(50):
+        await asyncio.sleep(0.005)
+        await response.write(b'data: {"at": %d}\n\n' % time.monotonic_ns())
+    await response.write_eof()
+    return response
+
+
 async def lateness(request: web.BaseRequest) -> web.StreamResponse:
     return web.json_response(late)
 
@@ -60,7 +73,7 @@ async def health(request: web.BaseRequest) -> web.StreamResponse:
     return web.json_response({"status": "ok"})
 
 
-ROUTES = {"/health": health, "/paced": paced, "/lateness": lateness}
+ROUTES = {"/health": health, "/paced": paced, "/stamped": stamped, "/lateness": lateness}
 
 
 async def low(request: web.BaseRequest) -> web.StreamResponse:
@@ -70,7 +83,7 @@ async def low(request: web.BaseRequest) -> web.StreamResponse:
 
 async def main(port: int, kind: str) -> None:
     if kind == "low":
-        runner: web.BaseRunner[Any] = web.ServerRunner(web.Server(low, access_log=None))
+        runner: web.BaseRunner = web.ServerRunner(web.Server(low, access_log=None))
     else:
         application = web.Application()
         for path, handler in ROUTES.items():

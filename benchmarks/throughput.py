@@ -100,7 +100,9 @@ def report(cases: list[Case], results: dict[str, list[rig.Load]]) -> str:
         rate = rig.median_ratio([one.rate for one in mine], [one.rate for one in yard])
         cpu = rig.median_ratio([one.cpu_us for one in yard], [one.cpu_us for one in mine])
         middle = [statistics.median(getattr(one, field) for one in mine) for field in ("rate", "cpu_us", "p99_ms")]
-        rows.append((case.name, f"{middle[0]:,.0f}", f"{middle[1]:.1f}", f"{middle[2]:.2f}", f"{rate:.2f}", f"{cpu:.2f}"))
+        rows.append(
+            (case.name, f"{middle[0]:,.0f}", f"{middle[1]:.1f}", f"{middle[2]:.2f}", f"{rate:.2f}", f"{cpu:.2f}")
+        )
     return rig.table(("", "requests/s", "cpu us", "p99 ms", "x bare", "x cpu"), rows)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from llm_simulator import __version__
 from llm_simulator.cassettes.cassette import Cassette
 from llm_simulator.config.settings import Settings
-from llm_simulator.recorder.writer import Recorder
 from llm_simulator.telemetry.observer import Observer
+
+if TYPE_CHECKING:
+    from llm_simulator.recorder.writer import Recorder
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 

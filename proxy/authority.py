@@ -15,6 +15,8 @@ import ipaddress
 import json
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,8 +35,11 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 def ensure(folder: Path, domains: list[str]) -> bool:
     """Creates or extends the authority; whether anything was written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    with _alone(folder):
+        return _ensure(folder, domains)
+
+
+def _ensure(folder: Path, domains: list[str]) -> bool:
     key, old = _load(folder / PAIR)
     known = _domains(old) if old else set[str]()
     if old and set(domains) <= known and datetime.now(UTC) + RENEW < old.not_valid_after_utc:
@@ -68,9 +73,7 @@ def certify(key: ec.EllipticCurvePrivateKey, domains: list[str]) -> x509.Certifi
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.NameConstraints(permitted, None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
     )
 
@@ -96,6 +99,19 @@ def _load(path: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate | No
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise SystemExit(f"{path} holds no EC key: it was not made by llm-simulator")
     return key, x509.load_pem_x509_certificate(data)
+
+
+@contextmanager
+def _alone(folder: Path) -> Generator[None]:
+    """One maker at a time: two runs that start at once must not make two keys."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    with open(folder / "lock", "w") as lock:
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

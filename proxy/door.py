@@ -7,6 +7,7 @@ Both prefixes are optional. What is left is the request as the provider would se
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from llm_simulator.proxy.wire import HOP_BY_HOP
 from llm_simulator.types import Headers, RawRequest
 
 OWN_PREFIX = "x-llm-simulator-"
+DOOR_HEADER = OWN_PREFIX + "door"
+"""The HTTPS_PROXY door (proxy/forward.py) shows its token of this run here."""
 
 _OF_THIS_CONNECTION = HOP_BY_HOP | {"host", "expect", "proxy-authorization"}
 """Between the client and us: never recorded, never passed on."""
@@ -120,9 +123,13 @@ def _occurrence(value: str | None) -> int | None:
 
 
 class Guard:
-    """Keeps web pages of other origins and rebound host names away from a server that trusts its machine's users."""
+    """Keeps web pages of other origins and rebound host names away from a server that trusts its machine's users.
 
-    def __init__(self, origins: frozenset[str], hosts: frozenset[str], loopback_only: bool) -> None:
+    `token` is the one that the HTTPS_PROXY door shows; "" where there is none.
+    """
+
+    def __init__(self, origins: frozenset[str], hosts: frozenset[str], loopback_only: bool, token: str = "") -> None:
+        self._token = token.encode()
         self.origins = origins
         self.hosts = hosts
         self.loopback_only = loopback_only
@@ -138,6 +145,12 @@ class Guard:
         if origin and not self.origin_ok(origin):
             return f"Origin {origin[:100]!r} is not allowed; add it with --allow-origin"
         return ""
+
+    def door_problem(self, shown: str) -> str:
+        """Why a request that shows a door's token is turned away, or ""."""
+        if self._token and hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), self._token):
+            return ""
+        return f"the token in {DOOR_HEADER} is not that of this run: another run's HTTPS_PROXY door is in use"
 
     def origin_ok(self, origin: str) -> bool:
         return origin in self.origins or "*" in self.origins

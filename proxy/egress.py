@@ -15,9 +15,13 @@ from typing import Any
 
 @dataclass(slots=True)
 class Policy:
-    """Hosts that may be contacted beside loopback (stores and exporters of the configuration), and what was refused."""
+    """Hosts that may be contacted beside loopback (stores and exporters of the configuration), and what was refused.
+
+    `why` opens the message of a refusal.
+    """
 
     allowed: frozenset[str] = frozenset()
+    why: str = "llm-simulator is offline in this mode"
     refused: Counter[str] = field(default_factory=lambda: Counter())
 
 
@@ -29,10 +33,10 @@ _policy: Policy | None = None
 _installed = False
 
 
-def confine(allowed: frozenset[str] = frozenset()) -> Policy:
+def confine(allowed: frozenset[str] = frozenset(), why: str = Policy().why) -> Policy:
     """From now on this process reaches loopback and the `allowed` host names only."""
     global _policy, _installed
-    _policy = Policy(allowed)
+    _policy = Policy(allowed, why)
     if not _installed:
         sys.addaudithook(_hook)
         _installed = True
@@ -49,17 +53,17 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     policy = _policy
     if policy is None or not event.startswith("socket."):
         return
-    if event in ("socket.connect", "socket.sendto"):
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         address = arguments[1]
         host = address[0] if isinstance(address, tuple) else None  # a str or bytes address is a Unix socket
-    elif event == "socket.getaddrinfo":
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
         host = arguments[0]
     else:
         return
     if host is None or is_local(host) or _text(host) in policy.allowed:
         return
     policy.refused[_text(host)] += 1
-    raise EgressRefused(f"llm-simulator is offline in this mode: refused to contact {_text(host)!r}")
+    raise EgressRefused(f"{policy.why}: refused to contact {_text(host)!r}")
 
 
 def _text(host: str | bytes) -> str:

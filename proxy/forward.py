@@ -32,6 +32,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 DOOR_HEADER = "x-llm-simulator-door"
 REFUSED = "refused by llm-simulator"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_MOST = 8000  # characters of a complaint: the parent reads lines of up to 64 KiB
 
 log = logging.getLogger("llm_simulator.forward")
 
@@ -55,7 +56,9 @@ class Door:
     def __init__(self, setup: Setup, tell: Callable[[dict[str, Any]], None]) -> None:
         self._setup = setup
         self._tell = tell
-        self._intercepted = re.compile("|".join(f"(?:{pattern})" for pattern in setup.patterns) or "(?!)", re.IGNORECASE)
+        self._intercepted = re.compile(
+            "|".join(f"(?:{pattern})" for pattern in setup.patterns) or "(?!)", re.IGNORECASE
+        )
         self._meant: dict[str, set[Address]] = {}  # client connection -> where it may go past the simulator
         self._proxy = _address(setup.proxy) if setup.proxy else None
         self.ready = asyncio.Event()
@@ -69,12 +72,14 @@ class Door:
         try:
             self.admit(flow)
         except Exception:
+            log.exception("CONNECT %s", flow.request.host)
             _shut(flow)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         try:
             self.route(flow)
         except Exception:
+            log.exception("request for %s", flow.request.host)
             _shut(flow)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -139,6 +144,7 @@ class Door:
         request.host, request.port = self._setup.simulator
         request.authority = ""
         request.path = prefix + request.path
+        request.headers.pop("proxy-authorization", None)  # which UpstreamAuth has put there for the corporate proxy
         request.headers[DOOR_HEADER] = self._setup.token
         request.stream = True
 
@@ -158,8 +164,7 @@ class Door:
 
 
 def _shut(flow: http.HTTPFlow) -> None:
-    """Answers in place of whoever was meant, from within an `except`."""
-    log.exception("%s %s", flow.request.method, flow.request.host)
+    """Answers in place of whoever was meant."""
     flow.request.stream = False
     flow.response = _answer(502, "llm-simulator's HTTPS_PROXY door failed; the request went nowhere")
 
@@ -182,8 +187,8 @@ def _address(url: str) -> Address:
     return parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
 
 
-def confine() -> None:
-    """From now on this process reaches loopback only. It cannot be undone."""
+def confine(simulator: str) -> None:
+    """From now on this process reaches loopback and the simulator only. It cannot be undone."""
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event in ("socket.connect", "socket.sendto"):
@@ -192,7 +197,7 @@ def confine() -> None:
             host = arguments[0]
         else:
             return
-        if host is not None and not _is_loopback(host):
+        if host is not None and host != simulator and not _is_loopback(host):
             raise PermissionError(f"{REFUSED}: {host!r} is not on this machine")
 
     sys.addaudithook(hook)
@@ -216,7 +221,7 @@ class _Lines(logging.Handler):
         self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._tell({"log": record.levelname.lower(), "text": self.format(record)})
+        self._tell({"log": record.levelname.lower(), "text": self.format(record)[-_MOST:]})
 
 
 def tell(line: dict[str, Any]) -> None:
@@ -233,10 +238,14 @@ def master(setup: Setup, door: Door, *, host: str, port: int, confdir: str) -> M
     parts = urlsplit(setup.proxy)
     mode = f"upstream:{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if setup.proxy else "regular"
     opts = options.Options(
-        listen_host=host, listen_port=port, mode=[mode], confdir=confdir, allow_hosts=[f"^(?:{p})$" for p in setup.patterns]
+        listen_host=host,
+        listen_port=port,
+        mode=[mode],
+        confdir=confdir,
+        allow_hosts=[f"^(?:{p})$" for p in setup.patterns],
     )
     made = Master(opts)
-    made.addons.add(  # type: ignore[no-untyped-call]
+    made.addons.add(
         core.Core(),
         disable_h2c.DisableH2C(),
         proxyserver.Proxyserver(),
@@ -267,6 +276,7 @@ async def serve(setup: Setup, *, host: str, port: int, confdir: str) -> int:
     tell({"port": bound[0][1]})
     ending.start()
     await running
+    logging.disable()  # whoever is cut off now would only complain about that
     return 0
 
 
@@ -303,7 +313,7 @@ def main() -> int:
     logging.getLogger().addHandler(_Lines(tell))
     given, setup = read_arguments(sys.argv[1:])
     if setup.offline:
-        confine()
+        confine(setup.simulator[0])
     return asyncio.run(serve(setup, host=given.listen_host, port=given.listen_port, confdir=given.confdir))
 
 

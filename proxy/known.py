@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from llm_simulator import dialects
 from llm_simulator.cassettes.key import Matcher
 from llm_simulator.dialects.base import Dialect
-from llm_simulator.types import Call, Condition, RawRequest
+from llm_simulator.proxy.door import Visit, enter
+from llm_simulator.proxy.sessions import session_of
+from llm_simulator.types import Call, Condition, RawRequest, header
 
 KEPT_BYTES = 8 << 20
+SEEN_BYTES = 2 << 20
 LARGEST = 64 << 10
 """Requests above this are read anew each time: they are rare and would push the others out."""
 _ENTRY_BYTES = 4096  # what an entry costs beside the body, roughly: parsed JSON and headers
+_SEEN_ENTRY_BYTES = 2048
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 class Known:
     """A call with what follows from it alone."""
 
-    __slots__ = ("_checked", "_identity", "_matcher", "_problem", "call", "dialect")
+    __slots__ = ("_checked", "_identity", "_matcher", "_problem", "accepted", "call", "dialect")
 
     def __init__(self, raw: RawRequest, matcher: Matcher) -> None:
         self.call: Call = dialects.read(raw)
         self.dialect: Dialect = dialects.of(self.call)
+        self.accepted = header(raw.headers, "accept-encoding")
         self._matcher = matcher
         self._identity = b""
         self._checked = False
@@ -43,27 +55,70 @@ class Known:
         return self._problem
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as it came: the call it makes, what its sender told us, the session it belongs to."""
+
+    known: Known
+    visit: Visit
+    session: str
+
+
 class Reader:
-    """Reads requests; the most recently used ones are remembered."""
+    """Reads requests; the most recently used ones are remembered.
+
+    By their bytes, so that a repeated request is not even parsed, and by what is left once the door has taken its own
+    off, so that a call is keyed once whatever session or occurrence it comes with.
+    """
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
-        self._kept: OrderedDict[RawRequest, Known] = OrderedDict()
-        self._bytes = 0
+        self._seen: _Recent[tuple[str, str, RawHeaders, bytes], Asked] = _Recent(SEEN_BYTES)
+        self._kept: _Recent[RawRequest, Known] = _Recent(KEPT_BYTES)
 
-    def read(self, raw: RawRequest) -> Known:
+    def read(self, method: str, target: str, headers: RawHeaders, body: bytes) -> Asked:
+        """The request, read.
+
+        Raises:
+            RequestError: the target or one of our own headers is malformed.
+        """
+        key = (method, target, headers, body)
+        asked = self._seen.get(key)
+        if asked is None:
+            raw, visit = enter(method, target, headers, body)
+            asked = Asked(self.known(raw), visit, session_of(visit.session, raw.headers))
+            if len(body) <= LARGEST:
+                self._seen.put(key, asked, _SEEN_ENTRY_BYTES + len(body))
+        return asked
+
+    def known(self, raw: RawRequest) -> Known:
+        """What is known of the call that a request makes."""
         known = self._kept.get(raw)
-        if known is not None:
-            self._kept.move_to_end(raw)
-            return known
-        known = Known(raw, self._matcher)
-        if len(raw.body) <= LARGEST:
-            self._keep(raw, known)
+        if known is None:
+            known = Known(raw, self._matcher)
+            if len(raw.body) <= LARGEST:
+                self._kept.put(raw, known, _ENTRY_BYTES + 6 * len(raw.body))
         return known
 
-    def _keep(self, raw: RawRequest, known: Known) -> None:
-        self._kept[raw] = known
-        self._bytes += _ENTRY_BYTES + 6 * len(raw.body)
-        while self._bytes > KEPT_BYTES:
-            old, _ = self._kept.popitem(last=False)
-            self._bytes -= _ENTRY_BYTES + 6 * len(old.body)
+
+class _Recent(Generic[K, V]):
+    """The most recently used values, as many as fit into so many bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        found = self._values.get(key)
+        if found is None:
+            return None
+        self._values.move_to_end(key)
+        return found[0]
+
+    def put(self, key: K, value: V, size: int) -> None:
+        """Keeps a value whose key is not there yet."""
+        self._values[key] = (value, size)
+        self._bytes += size
+        while self._bytes > self._limit:
+            self._bytes -= self._values.popitem(last=False)[1][1]

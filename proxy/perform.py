@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import assert_never
+from functools import cached_property
+from typing import TYPE_CHECKING, assert_never
 
 from llm_simulator import dialects
 from llm_simulator.cassettes.cassette import Cassette, Found
@@ -15,14 +16,17 @@ from llm_simulator.dialects.base import Dialect
 from llm_simulator.errors import RequestError, SimulatorError
 from llm_simulator.proxy import convert
 from llm_simulator.proxy.door import Visit
-from llm_simulator.proxy.forwarding import Forwarding
-from llm_simulator.proxy.known import Known, Reader
+from llm_simulator.proxy.known import Asked, Known, RawHeaders, Reader
 from llm_simulator.proxy.replay import Replayed, replay
-from llm_simulator.proxy.sessions import Occurrences, session_of
+from llm_simulator.proxy.sessions import Occurrences
 from llm_simulator.simulator import decide as decisions
-from llm_simulator.simulator.engine import Draw, Engine
+from llm_simulator.simulator.draws import Draw
 from llm_simulator.telemetry.journal import Entry
 from llm_simulator.types import Answer, Call, Chunk, Condition, Headers, RawRequest, Reply, Source, Usage, header
+
+if TYPE_CHECKING:
+    from llm_simulator.proxy.forwarding import Forwarding
+    from llm_simulator.simulator.engine import Engine
 
 log = logging.getLogger("llm_simulator.calls")
 
@@ -34,35 +38,47 @@ PREPARED_BYTES = 16 << 20
 class _Prepared:
     replayed: Replayed
     usage: Usage | None
+    adapted: str
 
 
 class Performer:
     """Answers calls for one server. What it holds is bounded: prepared answers by bytes, counters by number."""
 
-    def __init__(
-        self, settings: Settings, cassette: Cassette | None, engine: Engine, forwarding: Forwarding | None
-    ) -> None:
+    def __init__(self, settings: Settings, cassette: Cassette | None, forwarding: Forwarding | None) -> None:
         self._settings = settings
         self._cassette = cassette
-        self._engine = engine
         self._forwarding = forwarding
         self._reader = Reader(Matcher(settings.rules))
         self._occurrences = Occurrences()
         self._prepared: OrderedDict[tuple[int, str, bool], _Prepared] = OrderedDict()
         self._prepared_bytes = 0
 
-    def read(self, raw: RawRequest) -> Known:
-        """The call that a request makes, with what follows from it alone."""
-        return self._reader.read(raw)
+    @cached_property
+    def _engine(self) -> Engine:
+        from llm_simulator.simulator.engine import Engine  # with texts and profiles: a replay does not pay for them
 
-    async def answer(self, known: Known, visit: Visit, entry: Entry, read_ns: int) -> Answer:
+        return Engine(self._settings.seed, self._settings.scenario)
+
+    def read(self, method: str, target: str, headers: RawHeaders, body: bytes) -> Asked:
+        """The request, with the call that it makes.
+
+        Raises:
+            RequestError: the target or one of our own headers is malformed.
+        """
+        return self._reader.read(method, target, headers, body)
+
+    def unreadable(self, method: str) -> Asked:
+        """What stands for a request that `read` refused."""
+        return Asked(self._reader.known(RawRequest(method, "/")), Visit(), "")
+
+    async def answer(self, asked: Asked, entry: Entry, read_ns: int) -> Answer:
         """The answer to a call; notes in `entry` what it did.
 
         Raises:
             SimulatorError: anything that `refusal` turns into an answer.
         """
+        known, visit, session = asked.known, asked.visit, asked.session
         call, dialect = known.call, known.dialect
-        session = session_of(visit.session, call.raw.headers)
         found, adapted = await self._find(call, dialect, session)
         decision = decisions.decide(
             self._settings.mode,
@@ -72,7 +88,7 @@ class Performer:
         )
         match decision:
             case decisions.Replay(found=hit):
-                return self._replay(call, dialect, hit, adapted, entry)
+                return self._replay(known, hit, adapted, entry)
             case decisions.Simulate():
                 return self._simulate(known, visit, session, entry)
             case decisions.Refuse(condition=condition):
@@ -101,35 +117,35 @@ class Performer:
                 return found, True
         return None, False
 
-    def _replay(self, call: Call, dialect: Dialect, found: Found, adapted: bool, entry: Entry) -> Answer:
+    def _replay(self, known: Known, found: Found, adapted: bool, entry: Entry) -> Answer:
         entry.source, entry.exchange = Source.CASSETTE.value, found.id
-        prepared = self._prepare(call, dialect, found, adapted)
+        prepared = self._prepare(known, found, adapted)
         entry.virtual_ttft, entry.virtual_total = prepared.replayed.ttft, prepared.replayed.total
         if prepared.usage is not None:
             entry.prompt_tokens, entry.completion_tokens = prepared.usage.prompt, prepared.usage.completion
         answer = prepared.replayed.answer
-        entry.adapted = header(answer.headers, "x-llm-simulator-adapted")
+        entry.adapted = prepared.adapted
         if self._settings.explain:
             entry.note = ", ".join(found.rules) or "byte for byte"
             answer = _with_headers(answer, (("x-llm-simulator-explain", entry.note),))
         return answer
 
-    def _prepare(self, call: Call, dialect: Dialect, found: Found, adapted: bool) -> _Prepared:
-        accepted = header(call.raw.headers, "accept-encoding")
-        key = (found.id, accepted, adapted)
+    def _prepare(self, known: Known, found: Found, adapted: bool) -> _Prepared:
+        key = (found.id, known.accepted, adapted)
         prepared = self._prepared.get(key)
         if prepared is not None:
             self._prepared.move_to_end(key)
             return prepared
-        exchange = found.exchange
+        exchange, call, dialect = found.exchange, known.call, known.dialect
         if adapted:
             replayed = convert.convert(exchange, call, dialect, speed=self._settings.speed)
         else:
-            replayed = replay(exchange, accepted, speed=self._settings.speed)
+            replayed = replay(exchange, known.accepted, speed=self._settings.speed)
         mine = self._headers(Source.CASSETTE, ("x-llm-simulator-exchange", str(found.id)))
         answer = _with_headers(replayed.answer, mine)
         usage = convert.recorded_usage(exchange, dialect, call)
-        prepared = _Prepared(Replayed(answer, replayed.ttft, replayed.total, replayed.size), usage)
+        note = header(answer.headers, "x-llm-simulator-adapted")
+        prepared = _Prepared(Replayed(answer, replayed.ttft, replayed.total, replayed.size), usage, note)
         self._keep(key, prepared)
         return prepared
 
@@ -148,7 +164,8 @@ class Performer:
         occurrence = visit.occurrence
         if occurrence is None:
             occurrence = self._occurrences.next(session, identity, visit.attempt)
-        made = self._engine.simulate(call, known.dialect, identity, Draw(visit.attempt, occurrence))
+        draw = Draw(visit.attempt, occurrence)
+        made = self._engine.simulate(call, known.dialect, identity, draw, at_once=self._settings.speed == 0)
         entry.virtual_ttft, entry.virtual_total, entry.profile = made.ttft, made.total, made.profile
         if made.usage is not None:
             entry.prompt_tokens, entry.completion_tokens = made.usage.prompt, made.usage.completion
@@ -168,17 +185,19 @@ class Performer:
         entry.note = "not recorded"
         if self._cassette is None:
             message = "No cassette is open, so nothing is recorded. Give one with --cassette, or use --mode auto."
+            entry.report = message
             condition = _missed(message, None)
         else:
             report = await self._cassette.miss(call, session, command=self._record_command())
-            entry.note = report.reason.value
+            entry.note, entry.report = report.reason.value, report.as_text()
             condition = _missed(report.as_text(), report.as_json())
         answer = self.refuse(condition, call, entry)
         entry.source = Source.MISS.value
         return _relabel(answer, Source.MISS)
 
     def _record_command(self) -> str:
-        return f"llm-simulator run --cassette {self._settings.cassette} --mode record-missing -- <your command>"
+        ours = f"llm-simulator run --cassette {self._settings.cassette} --mode record-missing -- <your command>"
+        return self._settings.record_command or ours
 
     def refuse(self, condition: Condition, call: Call, entry: Entry) -> Answer:
         """The refusal in the provider's own envelope."""

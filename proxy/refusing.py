@@ -14,7 +14,7 @@ class RefusingDoor:
     """Speaks just enough of an HTTP proxy (CONNECT and absolute-form requests) to say no."""
 
     def __init__(self) -> None:
-        self.attempts: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
         self.url = ""
         self._server: asyncio.Server | None = None
 
@@ -32,7 +32,7 @@ class RefusingDoor:
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ConnectionError):
             head = b""
         host = wanted_host(head)
-        self.attempts[host] += 1
+        self.refused[host] += 1
         body = f"llm-simulator is offline in this mode: refused to contact {host}\n".encode("ascii", "replace")
         writer.write(
             b"HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\nx-should-retry: false\r\n"

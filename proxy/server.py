@@ -7,6 +7,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -22,16 +23,16 @@ from llm_simulator.config.settings import LOOPBACK_HOSTS, Settings
 from llm_simulator.errors import ConfigError
 from llm_simulator.proxy import egress
 from llm_simulator.proxy.admin import Admin
-from llm_simulator.proxy.forwarding import Forwarding
 from llm_simulator.proxy.pacer import LATENESS_BUCKETS, Pacer
 from llm_simulator.proxy.perform import Performer
 from llm_simulator.proxy.service import Service
-from llm_simulator.proxy.upstream import Upstream
 from llm_simulator.proxy.wire import Wire, no_delay
-from llm_simulator.recorder.writer import Recorder
 from llm_simulator.redact import Redactor
-from llm_simulator.simulator.engine import Engine
 from llm_simulator.telemetry.observer import Observer
+
+if TYPE_CHECKING:  # a replay does not pay for what records and forwards
+    from llm_simulator.proxy.forwarding import Forwarding
+    from llm_simulator.recorder.writer import Recorder
 
 log = logging.getLogger("llm_simulator.server")
 
@@ -74,8 +75,8 @@ class Server:
         self.policy: egress.Policy | None = None
 
     @classmethod
-    async def start(cls, settings: Settings, environ: Mapping[str, str], *, run: str = "") -> Server:
-        """Opens the cassette, binds the port and serves.
+    async def start(cls, settings: Settings, environ: Mapping[str, str], *, run: str = "", door: str = "") -> Server:
+        """Opens the cassette, binds the port and serves. `door` is the token that an HTTPS_PROXY door will show.
 
         Raises:
             ConfigError: the settings do not go together, or the port is taken.
@@ -87,13 +88,15 @@ class Server:
         cassette = await _open_cassette(settings, run)
         recorder = None
         if cassette is not None and settings.mode.forwards:
+            from llm_simulator.recorder.writer import Recorder
+
             recorder = Recorder(cassette, redactor, matcher=MATCHER_VERSION)
         forwarding = _forwarding(settings, recorder)
         pacer = Pacer()
         observer.metrics.lateness(LATENESS_BUCKETS, lambda: (pacer.late_counts, pacer.late_sum))
-        performer = Performer(settings, cassette, Engine(settings.seed, settings.scenario), forwarding)
+        performer = Performer(settings, cassette, forwarding)
         admin = Admin(settings, cassette, observer, recorder)
-        service = Service(settings, performer, admin, observer, Wire(pacer, settings.speed), redactor.text)
+        service = Service(settings, performer, admin, observer, Wire(pacer, settings.speed), redactor.text, door)
         server = cls(settings, cassette, recorder, forwarding, observer, admin, service)
         try:
             await server._listen()
@@ -126,14 +129,22 @@ class Server:
             self.port = sock.getsockname()[1]
             self._servers.append(await loop.create_server(self._listener, sock=sock, backlog=BACKLOG))
 
+    async def settled(self, seconds: float) -> bool:
+        """Waits until no call is being answered, at most so long; whether that is so. Then the journal has them all."""
+        return await self._service.drained(seconds)
+
     async def stop(self) -> None:
-        """Stops accepting, lets running answers end within `drain_secs`, flushes the cassette."""
+        """Lets running answers end within `drain_secs`, flushes the cassette.
+
+        Until then it goes on listening, so that a balancer sees `/ready` answer 503; new calls are refused with 503.
+        """
         self._admin.draining = True
-        for server in self._servers:
-            server.close()
         if not await self._service.drained(self.settings.drain_secs):
             log.warning("%d answers were still running after %g s", self._service.active, self.settings.drain_secs)
+        for server in self._servers:
+            server.close()
         if self._listener is not None:
+            self._listener.pre_shutdown()  # connections that are only kept alive end now, and are not waited for
             await self._listener.shutdown(timeout=0.1)
         await self._close_stores()
         egress.release()
@@ -223,6 +234,9 @@ async def _open_cassette(settings: Settings, run: str) -> Cassette | None:
 def _forwarding(settings: Settings, recorder: Recorder | None) -> Forwarding | None:
     if not settings.mode.forwards:
         return None
+    from llm_simulator.proxy.forwarding import Forwarding
+    from llm_simulator.proxy.upstream import Upstream
+
     upstream = Upstream(settings.upstreams, connect_timeout=settings.connect_timeout_secs)
     return Forwarding(upstream, recorder, replace=settings.mode.value == "record", scenario=settings.scenario)
 

@@ -15,13 +15,13 @@ from aiohttp import web
 from llm_simulator.config.settings import Settings
 from llm_simulator.errors import RequestError, SimulatorError, UpstreamError
 from llm_simulator.proxy.admin import Admin
-from llm_simulator.proxy.door import Guard, Visit, enter
-from llm_simulator.proxy.known import Known
+from llm_simulator.proxy.door import DOOR_HEADER, Guard, Visit
+from llm_simulator.proxy.known import Asked
 from llm_simulator.proxy.perform import Performer
-from llm_simulator.proxy.wire import Delivery, Sent, Wire
+from llm_simulator.proxy.wire import Delivery, Sent, Wire, sent
 from llm_simulator.telemetry.journal import Entry
 from llm_simulator.telemetry.observer import Observer
-from llm_simulator.types import Answer, Call, Headers, Outcome, RawRequest, Source
+from llm_simulator.types import Answer, Call, Headers, Outcome, Source
 
 log = logging.getLogger("llm_simulator.service")
 
@@ -31,7 +31,7 @@ _CORS_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
 class Service:
     """Handles the requests of one server on one event loop.
 
-    `clean` masks secrets in what is shown to a person (journal, log, errors).
+    `clean` masks secrets in what is shown to a person (journal, log, errors). `door` is the token of the HTTPS_PROXY door.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Service:
         observer: Observer,
         wire: Wire,
         clean: Callable[[str], str],
+        door: str = "",
     ) -> None:
         self._settings = settings
         self._performer = performer
@@ -50,7 +51,7 @@ class Service:
         self._wire = wire
         self._clean = lru_cache(maxsize=4096)(clean)  # paths and models recur
         self._mask = clean
-        self._guard = Guard(frozenset(settings.origins), frozenset(settings.hosts), settings.loopback)
+        self._guard = Guard(frozenset(settings.origins), frozenset(settings.hosts), settings.loopback, door)
         self._loop = asyncio.get_running_loop()
         self.active = 0
         self._idle = asyncio.Event()
@@ -66,7 +67,12 @@ class Service:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         origin = request.headers.get("Origin", "")
-        if problem := self._guard.problem(request.headers.get("Host", ""), origin):
+        if (shown := request.headers.get(DOOR_HEADER)) is not None:
+            origin = ""  # the page talks to its provider, as it thinks: that one's rules on origins count, not ours
+            problem = self._guard.door_problem(shown)
+        else:
+            problem = self._guard.problem(request.headers.get("Host", ""), origin)
+        if problem:
             return web.json_response({"error": {"message": problem, "type": "forbidden"}}, status=403)
         path = request.raw_path.partition("?")[0]
         if (handler := self._admin.route(path)) is not None:
@@ -95,14 +101,14 @@ class Service:
     async def _call(self, request: web.BaseRequest, origin: str) -> web.StreamResponse:
         body, problem = await self._body(request)
         started, read_ns = self._loop.time(), time.monotonic_ns()
+        method = request.method
         try:
-            raw, visit = enter(request.method, _origin_form(request.raw_path), request.raw_headers, body)
+            asked = self._performer.read(method, _origin_form(request.raw_path), request.raw_headers, body)
         except RequestError as error:
-            raw, visit, problem = RawRequest(request.method, "/"), Visit(), error
-        known = self._performer.read(raw)
-        entry = self._entry(known.call, visit)
+            asked, problem = self._performer.unreadable(method), error
+        entry = self._entry(asked.known.call, asked.visit)
         try:
-            answer = await self._answer(known, visit, entry, read_ns, problem)
+            answer = await self._answer(asked, entry, read_ns, problem)
         except asyncio.CancelledError:  # the client left before there was a response head
             entry.outcome = Outcome.CLIENT_GONE.value
             entry.duration = self._loop.time() - started
@@ -128,7 +134,11 @@ class Service:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if (request.content_length or 0) > limit:
             return b"", _too_large(limit)
+        content = request.content
         try:
+            if content.is_eof():  # it came with the head, as most do
+                data = content.read_nowait()
+                return (data, None) if len(data) <= limit else (b"", _too_large(limit))
             return await request.read(), None
         except web.HTTPRequestEntityTooLarge:
             return b"", _too_large(limit)
@@ -147,14 +157,14 @@ class Service:
             session=self._clean(visit.session) if visit.session else "",
         )
 
-    async def _answer(
-        self, known: Known, visit: Visit, entry: Entry, read_ns: int, problem: RequestError | None
-    ) -> Answer:
-        call = known.call
+    async def _answer(self, asked: Asked, entry: Entry, read_ns: int, problem: RequestError | None) -> Answer:
+        call = asked.known.call
+        if self._admin.draining:
+            problem = RequestError("shutting_down", "llm-simulator is shutting down: no new calls", status=503)
         if problem is not None:
             return self._performer.refusal(problem, call, entry)
         try:
-            return await self._performer.answer(known, visit, entry, read_ns)
+            return await self._performer.answer(asked, entry, read_ns)
         except SimulatorError as error:
             log.warning("%s %s: %s", entry.method, entry.path, self._clean(str(error)))
             return self._performer.refusal(error, call, entry)
@@ -171,7 +181,7 @@ class Service:
             return self._wire.cut(request, answer)
         except ConnectionError:
             _left(entry)
-            return Sent(answer.status, keep_alive=False)
+            return sent(answer.status, False)
         except asyncio.CancelledError:
             _left(entry)
             raise

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import assert_never
 
@@ -49,6 +50,12 @@ class Sent(web.StreamResponse):
         return None
 
 
+@lru_cache(maxsize=256)
+def sent(status: int, keep_alive: bool) -> Sent:
+    """One for all answers alike: aiohttp only reads it."""
+    return Sent(status, keep_alive)
+
+
 @dataclass(slots=True)
 class Delivery:
     """What is known of a sent answer: loop times (seconds) and bytes of the body."""
@@ -80,16 +87,18 @@ class Wire:
         chunks = answer.chunks
         if isinstance(chunks, AsyncIterator):
             await self._relay(request, head, chunks, framing, delivery)
+        elif not self._pace:
+            await self._at_once(request, head, chunks, framing, delivery)
         else:
             await self._pace_out(request, head, answer, iter(chunks), framing, delivery)
         keep = await self._end(request, answer.end, framing, delivery)
-        return Sent(answer.status, keep)
+        return sent(answer.status, keep)
 
     def cut(self, request: web.BaseRequest, answer: Answer) -> Sent:
         """Ends a body in the middle, as its upstream did: the client must not take it for a whole one."""
         if request.transport is not None:
             _cut(request.transport)
-        return Sent(answer.status, keep_alive=False)
+        return sent(answer.status, False)
 
     async def _relay(
         self,
@@ -115,6 +124,37 @@ class Wire:
         finally:
             if isinstance(chunks, AsyncGenerator):
                 await chunks.aclose()  # now, not when it is collected: what it records belongs to this call
+
+    async def _at_once(
+        self, request: web.BaseRequest, head: bytes, chunks: Iterable[Chunk], framing: Framing, delivery: Delivery
+    ) -> None:
+        """Without waits: in writes as large as a slow reader may leave behind."""
+        transport = _transport(request)
+        if transport.is_closing():
+            raise ConnectionResetError("client gone")
+        pieces, size = [head], 0
+        for chunk in chunks:
+            pieces.append(framing.frame(chunk.data))
+            size += len(chunk.data)
+            if size > HIGH_WATER:
+                self._write(transport, pieces, size, delivery)
+                pieces, size = [], 0
+                await request.writer.drain()
+                await asyncio.sleep(0)  # a long answer must not keep the others from theirs
+                if transport.is_closing():
+                    raise ConnectionResetError("client gone")
+        if framing.can_terminate:
+            framing.terminated = True
+            pieces.append(b"0\r\n\r\n")
+        self._write(transport, pieces, size, delivery)
+
+    def _write(self, transport: asyncio.Transport, pieces: list[bytes], size: int, delivery: Delivery) -> None:
+        if size:
+            now = self._loop.time()
+            delivery.first = delivery.first or now
+            delivery.last = now
+            delivery.size += size
+        transport.write(b"".join(pieces))
 
     async def _pace_out(
         self,
@@ -158,7 +198,7 @@ class Wire:
 class _Paced:
     """A stream known up front, advanced by the pacer: pulls, frames and writes all that is due in one write."""
 
-    __slots__ = ("_base", "_chunks", "_delivery", "_framing", "_head", "_next", "_pace", "_transport")
+    __slots__ = ("_base", "_chunks", "_delivery", "_due", "_framing", "_head", "_next", "_pace", "_transport")
 
     def __init__(
         self,
@@ -177,41 +217,38 @@ class _Paced:
         self._pace = pace
         self._base = delivery.started
         self._next = next(chunks, None)
+        self._due = self._base + (self._next.due * pace if self._next is not None else 0.0)  # of the next chunk
 
     def first_due(self, head_due: float | None) -> float:
-        if head_due is None:
-            return self._due(self._next) if self._next is not None else self._base
-        return self._base + head_due * self._pace
-
-    def _due(self, chunk: Chunk) -> float:
-        return self._base + chunk.due * self._pace
+        return self._due if head_due is None else self._base + head_due * self._pace
 
     def advance(self, now: float) -> float | None:
-        if self._transport.is_closing():
+        transport, framing = self._transport, self._framing
+        if transport.is_closing():
             raise ConnectionResetError("client gone")
-        if self._transport.get_write_buffer_size() > HIGH_WATER:
+        if transport.get_write_buffer_size() > HIGH_WATER:
             return now + RETRY_SECONDS
-        chunk, size = self._next, 0
+        chunk, due, size = self._next, self._due, 0
         pieces = [self._head] if self._head else []
         self._head = b""
-        while chunk is not None and self._due(chunk) <= now:
-            pieces.append(self._framing.frame(chunk.data))
+        while chunk is not None and due <= now and size <= HIGH_WATER:
+            pieces.append(framing.frame(chunk.data))
             size += len(chunk.data)
-            if size > HIGH_WATER:
-                chunk = next(self._chunks, None)
-                break
             chunk = next(self._chunks, None)
-        self._next = chunk
+            if chunk is not None:
+                due = self._base + chunk.due * self._pace
+        self._next, self._due = chunk, due
         if size:
-            self._delivery.first = self._delivery.first or now
-            self._delivery.last = now
-            self._delivery.size += size
-        if chunk is None and self._framing.can_terminate:
-            self._framing.terminated = True
+            delivery = self._delivery
+            delivery.first = delivery.first or now
+            delivery.last = now
+            delivery.size += size
+        if chunk is None and framing.can_terminate:
+            framing.terminated = True
             pieces.append(b"0\r\n\r\n")
         if pieces:
-            self._transport.write(b"".join(pieces))
-        return None if chunk is None else max(self._due(chunk), now)
+            transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        return None if chunk is None else max(due, now)
 
 
 @dataclass(slots=True)
@@ -253,7 +290,7 @@ class Framing:
 
 def _content_length(headers: Headers) -> int | None:
     for name, value in headers:
-        if name.lower() == "content-length":
+        if len(name) == 14 and name.lower() == "content-length":
             return int(value)
     return None
 

@@ -7,6 +7,7 @@ evenly, distinct calls are independent. Further draws come from a generator seed
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llm_simulator.simulator.rng import DeterministicRng, fraction, keyed
 
@@ -26,6 +27,12 @@ class Draw:
 FIRST = Draw()
 
 
+@lru_cache(maxsize=4096)
+def _start(seed: int, scenario: str, identity: bytes, attempt: int, purpose: str) -> float:
+    """Where the main draws of a call begin: the same for all its occurrences."""
+    return fraction(keyed(seed, scenario, identity, attempt, purpose))
+
+
 @dataclass(frozen=True, slots=True)
 class Lot:
     """A call in a scenario, as far as chance is concerned."""
@@ -36,7 +43,7 @@ class Lot:
 
     def main(self, draw: Draw, purpose: str, step: float = GOLDEN) -> float:
         """The main draw of a decision, in [0, 1)."""
-        start = fraction(keyed(self.seed, self.scenario, self.identity, draw.attempt, purpose))
+        start = _start(self.seed, self.scenario, self.identity, draw.attempt, purpose)
         return (start + draw.occurrence * step) % 1.0
 
     def further(self, draw: Draw, purpose: str) -> DeterministicRng:

@@ -39,7 +39,7 @@ KEPT_CALLS = 4096
 KEPT_BYTES = 16 << 20
 SHARED_TOKENS = 2000
 """Streams of more tokens are spelled anew for each client instead of being kept."""
-_CALL_BYTES, _PIECE_BYTES, _FRAME_BYTES = 2000, 8, 300  # what is kept of a call, of each token, of each frame
+_CALL_BYTES, _PIECE_BYTES, _FRAME_BYTES, _CHUNK_BYTES = 2000, 8, 300, 72  # kept of a call, a token, a frame, a chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,7 @@ class _Prepared:
     completion: Completion | None = None
     warnings: tuple[str, ...] = ()
     frames: Iterable[Frame] | None = None  # from the second occurrence on, shared by all
+    hurried: tuple[Chunk, ...] | None = None  # the same as chunks that are due at once
     size: int = 0
     fresh: bool = True
 
@@ -97,9 +98,19 @@ class Engine:
         return self._complete(call, dialect, identity)[0]
 
     def simulate(
-        self, call: Call, dialect: Dialect, identity: bytes, draw: Draw = FIRST, *, profile: Profile | None = None
+        self,
+        call: Call,
+        dialect: Dialect,
+        identity: bytes,
+        draw: Draw = FIRST,
+        *,
+        profile: Profile | None = None,
+        at_once: bool = False,
     ) -> Simulated:
-        """The whole answer with its times; `profile` replaces the one picked by provider and model."""
+        """The whole answer with its times; `profile` replaces the one picked by provider and model.
+
+        `at_once`: all chunks are due at 0, for a wire that would not wait anyway; `ttft` and `total` are the same.
+        """
         prepared = self._prepared(call, dialect, identity)
         timed = profile or prepared.profile
         body = prepared.reply.body
@@ -111,6 +122,9 @@ class Engine:
             if isinstance(body, bytes):
                 ttft, total = timed.outline(prepared.steps, chance)
                 chunks = (Chunk(total, body),)
+            elif at_once:
+                ttft, total = timed.outline(prepared.steps, chance)
+                chunks = self._hurried(prepared, call, dialect)
             else:
                 timings = timed.generate_streaming_timings(prepared.steps, chance)
                 ttft, total = timings.ttft, timings.total
@@ -184,6 +198,17 @@ class Engine:
         while self._kept_bytes > KEPT_BYTES or len(self._kept) > KEPT_CALLS:
             _, old = self._kept.popitem(last=False)
             self._kept_bytes -= old.size
+
+    def _hurried(self, prepared: _Prepared, call: Call, dialect: Dialect) -> Iterable[Chunk]:
+        """The chunks of a stream without times, kept like its frames."""
+        if prepared.hurried is not None:
+            return prepared.hurried
+        chunks = (Chunk(0.0, frame.data) for frame in self._frames(prepared, call, dialect))
+        if prepared.frames is None:
+            return chunks
+        prepared.hurried = tuple(chunks)
+        self._grow(prepared, _CHUNK_BYTES * len(prepared.hurried))
+        return prepared.hurried
 
     def _frames(self, prepared: _Prepared, call: Call, dialect: Dialect) -> Iterable[Frame]:
         """The frames of a stream: made as they are sent, and kept for all once the same call has come again."""

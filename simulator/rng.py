@@ -6,6 +6,7 @@ No generator is ever shared between calls (docs/architecture.md, Determinism), s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from math import cos, log, pi, sin, sqrt
 
@@ -23,18 +24,21 @@ def keyed(seed: int, *parts: str | bytes | int) -> int:
     Raises:
         ValueError: the seed needs more than the 64 bytes that a key may have.
     """
-    framed = bytearray()
-    for part in parts:
-        if isinstance(part, str):
-            data, kind = part.encode("utf-8", "surrogatepass"), b"s"
-        elif isinstance(part, int):
-            data, kind = b"%d" % part, b"i"
-        else:
-            data, kind = part, b"b"
-        framed += b"%b%d:%b" % (kind, len(data), data)
+    framed = b"".join(map(_framed, parts))
     return int.from_bytes(blake2b(framed, digest_size=8, key=_key(seed)).digest(), "little")
 
 
+def _framed(part: str | bytes | int) -> bytes:
+    if isinstance(part, str):
+        data = part.encode("utf-8", "surrogatepass")
+        return b"s%d:%b" % (len(data), data)
+    if isinstance(part, int):
+        data = b"%d" % part
+        return b"i%d:%b" % (len(data), data)
+    return b"b%d:%b" % (len(part), part)
+
+
+@lru_cache(maxsize=64)
 def _key(seed: int) -> bytes:
     return seed.to_bytes(seed.bit_length() // 8 + 1, "little", signed=True)
 
@@ -46,10 +50,14 @@ def fraction(bits: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a generator stood; `spare` is the second value of a Box-Muller pair, not yet handed out."""
+    """Where a generator stood; `spare` is the second value of a Box-Muller pair, not yet handed out.
+
+    Plain numbers: `dataclasses.asdict` gives what JSON can hold, `Checkpoint(**values)` takes it back.
+    """
 
     state: int
     spare: float | None
+    seed: int
 
 
 class DeterministicRng:
@@ -98,8 +106,14 @@ class DeterministicRng:
         return DeterministicRng(keyed(self._seed, "fork", purpose))
 
     def checkpoint(self) -> Checkpoint:
-        return Checkpoint(self._state, self._spare)
+        return Checkpoint(self._state, self._spare, self._seed)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Goes back (or forward) to where this generator stood at `checkpoint`."""
-        self._state, self._spare = checkpoint.state, checkpoint.spare
+        """Goes to where a generator stood at `checkpoint`: its draws and forks follow.
+
+        Raises:
+            ValueError: the state is not one that a generator can have (1 to 2**64 - 1).
+        """
+        if not 0 < checkpoint.state <= MASK:
+            raise ValueError(f"state is {checkpoint.state}; 1 to {MASK} is allowed")
+        self._state, self._spare, self._seed = checkpoint.state, checkpoint.spare, checkpoint.seed

@@ -14,6 +14,10 @@ _COMMANDS = {
     "serve": ("llm_simulator.cli.serve", "Serve: record, replay and simulate on a local port."),
     "run": ("llm_simulator.cli.run", "Run a command with its LLM SDKs pointed at the simulator."),
     "cassette": ("llm_simulator.cli.cassette", "List, show, import, export and scan cassettes."),
+    "doctor": ("llm_simulator.cli.doctor", "Show versions, folders and ports, and warn of what will surprise."),
+    "pytest-server": ("llm_simulator.cli.pytest_server", "The pytest plugin's other half (it starts this itself)."),
+    "capture": ("llm_simulator.cli.capture", "Install what the HTTPS_PROXY door needs."),
+    "ca": ("llm_simulator.cli.ca", "The certificate authority of the HTTPS_PROXY door."),
     "validate": ("llm_simulator.cli.validate", "Check a configuration file."),
 }
 

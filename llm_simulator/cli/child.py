@@ -73,13 +73,20 @@ def child_environment(environ: Mapping[str, str], base_url: str, mode: Mode, ref
             made.set[sdk.variable] = wrap(base_url, target)
         elif not mode.forwards:
             made.set[sdk.variable] = base_url  # bare provider paths tell us enough to replay and simulate
-        if not mode.forwards and sdk.keys and not any(environ.get(key) for key in sdk.keys):
-            made.set[sdk.keys[0]] = PLACEHOLDER_KEY
-    if not mode.forwards and not environ.get("OPENAI_API_VERSION"):
-        made.set["OPENAI_API_VERSION"] = _PLACEHOLDER_AZURE_VERSION
+    if not mode.forwards:
+        made.set |= placeholders(environ)
     if refusing:
         made.set |= dict.fromkeys(_PROXIES, refusing)
     made.set |= {"NO_PROXY": _no_proxy(environ, refusing), "no_proxy": _no_proxy(environ, refusing)}
+    return made
+
+
+def placeholders(environ: Mapping[str, str]) -> dict[str, str]:
+    """What SDKs want to have before they send anything, where the environment does not have it."""
+    lacking = [sdk.keys[0] for sdk in _SDKS if sdk.keys and not any(environ.get(key) for key in sdk.keys)]
+    made = dict.fromkeys(lacking, PLACEHOLDER_KEY)
+    if not environ.get("OPENAI_API_VERSION"):
+        made["OPENAI_API_VERSION"] = _PLACEHOLDER_AZURE_VERSION
     return made
 
 

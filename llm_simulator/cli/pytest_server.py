@@ -1,4 +1,4 @@
-"""`llm-simulator pytest-server`: the pytest plugin's other half, a small server for each test, told what to do by lines of JSON.
+"""`llm-simulator pytest-server`: the pytest plugin's other half, a small server per test, told what to do in JSON lines.
 
 It ends with its input, so a killed test run leaves nothing behind.
 """
@@ -13,7 +13,6 @@ import signal
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,17 +79,16 @@ class _Tests:
         await self._end(asked["test"])  # a test that is run again, after a failure that left it open
         environ = asked["environ"]
         settings, missing = self._settings(asked)
-        self._confine(settings.mode)
+        egress.release()  # the cassette may be a database elsewhere
         try:
             server = await Server.start(settings, environ, run=uuid.uuid4().hex)
+            self.running[asked["test"]] = _Test(server, Redactor(environ))
         finally:
             self._confine()
         if missing and server.cassette is not None:
             server.cassette.where = f"{asked['cassette']} (not recorded yet)"
-        self.running[asked["test"]] = _Test(server, Redactor(environ))
-        self._confine()
         child = child_environment(environ, server.base_url, settings.mode)
-        return {"base_url": server.base_url, "set": child.set, "unset": child.unset}
+        return {"base_url": server.base_url, "set": child.set}
 
     def _settings(self, asked: dict[str, Any]) -> tuple[Settings, bool]:
         """The settings of a test, and whether its cassette is not there yet: then an empty one stands in for it."""
@@ -112,18 +110,14 @@ class _Tests:
         )
         return settings, missing
 
-    def _confine(self, starting: Mode = Mode.REPLAY) -> None:
-        """This process reaches loopback only, while no test forwards (a starting server confines as if it were alone)."""
-        modes = (starting, *(test.server.settings.mode for test in self.running.values()))
-        if any(mode.forwards for mode in modes):
+    def _confine(self) -> None:
+        """While no test forwards, this process reaches loopback only (a single server confines as if it were alone)."""
+        servers = [test.server for test in self.running.values()]
+        if any(server.settings.mode.forwards for server in servers):
             egress.release()
         else:
-            egress.confine(frozenset(self._databases()))
-
-    def _databases(self) -> Iterable[str]:
-        for test in self.running.values():
-            if test.server.policy is not None:
-                yield from test.server.policy.allowed
+            policies = (server.policy for server in servers if server.policy is not None)
+            egress.confine(frozenset(host for policy in policies for host in policy.allowed))
 
     async def _calls(self, name: str) -> dict[str, Any]:
         test = self._named(name)
@@ -138,8 +132,12 @@ class _Tests:
         return self.running[name]
 
     async def _close(self, name: str, max_age: float | None) -> dict[str, Any]:
-        cassette, mode = self._named(name).server.cassette, self._named(name).server.settings.mode
+        server = self._named(name).server
+        await server.settled(_SETTLE_SECONDS)
+        cassette, mode = server.cassette, server.settings.mode
         facts: dict[str, Any] = {"recordings": 0, "unused": [], "expired": []}
+        redactor = self._named(name).redactor
+        facts["changed"] = [redactor.text(entry.differs) for entry in server.observer.journal if entry.differs]
         if cassette is not None:
             facts["recordings"] = len(cassette)
             facts["unused"] = cassette.unused() if mode.looks_up else []

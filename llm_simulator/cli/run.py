@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import signal
 import sys
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +24,11 @@ from llm_simulator.errors import ConfigError
 
 if TYPE_CHECKING:
     from llm_simulator.cli.summary import Summary
+    from llm_simulator.proxy.capture import Door
     from llm_simulator.proxy.refusing import RefusingDoor
     from llm_simulator.proxy.server import Server
+
+    Refusing = Door | RefusingDoor
 
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # exit codes of a shell
 
@@ -32,9 +37,10 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # exit codes of a shell
 @shared
 @click.option("--port", "-p", type=click.IntRange(0, 65535), default=0, help="port to listen on (default: a free one)")
 @click.option("--isolate", is_flag=True, help="Linux: simulator and command in a network namespace with loopback only")
+@click.option("--proxy", is_flag=True, help="through the HTTPS_PROXY door; base URLs stay as they are")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="write the summary as JSON")
 @click.argument("cmd", nargs=-1, required=True, type=click.UNPROCESSED)
-def command(cmd: tuple[str, ...], isolate: bool, report: Path | None, **options: Any) -> None:
+def command(cmd: tuple[str, ...], isolate: bool, proxy: bool, report: Path | None, **options: Any) -> None:
     """Run CMD with its LLM SDKs pointed at the simulator, then say what happened.
 
     Exits with CMD's exit code if that is not 0, else with 1 when a call missed.
@@ -43,7 +49,7 @@ def command(cmd: tuple[str, ...], isolate: bool, report: Path | None, **options:
     settings = with_flags(settings, log_level=options["log_level"] or "warning")
     if isolate:
         _isolate(settings)
-    summary = asyncio.run(_run(_with_wrapped(settings), list(cmd), isolated=isolate))
+    summary = asyncio.run(_run(_with_wrapped(settings), list(cmd), isolated=isolate, proxied=proxy))
     _tell(summary, report)
     sys.exit(summary.exit_code)
 
@@ -62,19 +68,18 @@ def _with_wrapped(settings: Settings) -> Settings:
     return with_flags(settings, upstreams={**settings.upstreams, **named})
 
 
-async def _run(settings: Settings, cmd: list[str], *, isolated: bool) -> Summary:
-    from llm_simulator.proxy.refusing import RefusingDoor
+async def _run(settings: Settings, cmd: list[str], *, isolated: bool, proxied: bool) -> Summary:
     from llm_simulator.proxy.server import Server
     from llm_simulator.redact import Redactor
     from llm_simulator.telemetry import log
 
     log.set_up(settings.log_level, Redactor(os.environ).text)
-    server = await Server.start(settings, os.environ, run=uuid.uuid4().hex)
-    refusing = RefusingDoor() if settings.mode.value == "replay" else None
+    proxy = Proxied.prepare(settings) if proxied else None
+    server = await Server.start(settings, os.environ, run=uuid.uuid4().hex, door=proxy.token if proxy else "")
+    refusing: Refusing | None = None
     try:
-        if refusing is not None:
-            await refusing.start()
-        child = child_environment(os.environ, server.base_url, settings.mode, refusing.url if refusing else "")
+        refusing = await _open(server, proxy)
+        child = _environment(server, refusing, proxy)
         code = await _child(cmd, child.over(os.environ))
         unused = server.cassette.unused() if server.cassette is not None else []
     finally:
@@ -82,6 +87,60 @@ async def _run(settings: Settings, cmd: list[str], *, isolated: bool) -> Summary
         if refusing is not None:
             await refusing.stop()
     return _summary(server, child, refusing, code, unused, isolated=isolated)
+
+
+async def _open(server: Server, proxy: Proxied | None) -> Refusing | None:
+    """The proxy that the command will be told: the HTTPS_PROXY door, one that refuses everyone, or none."""
+    if proxy is not None:
+        return await proxy.open(server)
+    if server.settings.mode.value != "replay":
+        return None
+    from llm_simulator.proxy.refusing import RefusingDoor
+
+    refusing = RefusingDoor()
+    await refusing.start()
+    return refusing
+
+
+def _environment(server: Server, refusing: Refusing | None, proxy: Proxied | None) -> ChildEnvironment:
+    url = refusing.url if refusing is not None else ""
+    if proxy is not None:
+        return proxy.environment(server.settings, url)
+    return child_environment(os.environ, server.base_url, server.settings.mode, url)
+
+
+@dataclass(frozen=True, slots=True)
+class Proxied:
+    """What `--proxy` takes: the token of this run, and files that make the command trust the door."""
+
+    token: str
+    authority: Path
+    bundle: Path
+    store: Path | None
+
+    @classmethod
+    def prepare(cls, settings: Settings) -> Proxied:
+        from llm_simulator.proxy import trust
+        from llm_simulator.proxy.capture import prepare_authority
+
+        authority = prepare_authority(settings, os.environ)
+        bundle, store = trust.bundle(os.environ, authority), trust.java_store(authority)
+        return cls(secrets.token_urlsafe(), authority, bundle, store)
+
+    async def open(self, server: Server) -> Door:
+        from llm_simulator.proxy.capture import Door
+
+        return await Door.start(server.settings, os.environ, server.base_url, self.token, authority=self.authority)
+
+    def environment(self, settings: Settings, url: str) -> ChildEnvironment:
+        from llm_simulator.cli.proxied import proxied_environment
+        from llm_simulator.proxy.intercepted import patterns
+
+        store = str(self.store) if self.store else ""
+        hosts = patterns(settings.upstreams)
+        return proxied_environment(
+            os.environ, settings.mode, url, bundle=str(self.bundle), store=store, intercepted=hosts
+        )
 
 
 async def _child(cmd: list[str], environ: dict[str, str]) -> int:
@@ -119,7 +178,7 @@ def _in_foreground() -> bool:
 def _summary(
     server: Server,
     child: ChildEnvironment,
-    refusing: RefusingDoor | None,
+    refusing: Refusing | None,
     code: int,
     unused: list[int],
     *,
@@ -142,7 +201,7 @@ def _summary(
     if recorder is not None:
         summary.redactions, summary.failed_writes = recorder.redactions, recorder.failed
     if refusing is not None:
-        summary.egress.update(refusing.attempts)
+        summary.egress.update(refusing.refused)
     if server.policy is not None:
         for host, count in server.policy.refused.items():
             summary.egress[host] = summary.egress.get(host, 0) + count
@@ -150,12 +209,12 @@ def _summary(
     return summary
 
 
-def _evidence(server: Server, refusing: RefusingDoor | None, *, isolated: bool) -> list[str]:
+def _evidence(server: Server, refusing: Refusing | None, *, isolated: bool) -> list[str]:
     lines = []
     if isolated:
         lines.append("--isolate: simulator and command had a network namespace with loopback only (proof)")
-    if refusing is not None:
-        lines.append("proxy variables pointed at a refusing door (counts clients that honour them)")
+    if refusing is not None and not server.settings.mode.forwards:
+        lines.append("proxy variables pointed at a door that refuses strangers (counts clients that honour them)")
     if server.policy is not None:
         lines.append("the simulator's own process was confined to loopback (audit hook)")
     return lines

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import secrets
 import signal
 from importlib import resources
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from llm_simulator.cli.options import settings_of, shared
 from llm_simulator.config.settings import Settings
 from llm_simulator.types import Mode
+
+if TYPE_CHECKING:
+    from llm_simulator.proxy.capture import Door
+    from llm_simulator.proxy.server import Server
 
 DEMO = "demo.yaml"
 
@@ -21,14 +28,17 @@ DEMO = "demo.yaml"
 @shared
 @click.option("--host", "-H", help="address to listen on (default 127.0.0.1 and ::1)")
 @click.option("--port", "-p", type=click.IntRange(0, 65535), help="port to listen on (default 8080; 0: a free one)")
+@click.option(
+    "--proxy-port", type=click.IntRange(0, 65535), help="also open an HTTPS_PROXY door on this port (loopback)"
+)
 @click.option("--allow-host", "hosts", multiple=True, help="Host header value to accept beside loopback names")
 @click.option("--allow-origin", "origins", multiple=True, help="web origin that may call from a browser")
 @click.option("--allow-remote", is_flag=True, default=None, help="forward although other machines can reach us")
 @click.option("--admin-token", envvar="LLM_SIMULATOR_ADMIN_TOKEN", help="token for /admin")
-def command(hosts: tuple[str, ...], origins: tuple[str, ...], **options: Any) -> None:
+def command(hosts: tuple[str, ...], origins: tuple[str, ...], proxy_port: int | None, **options: Any) -> None:
     """Serve on a local port. Without --cassette the shipped demo cassette is open (mode auto)."""
     settings = settings_of(**options, hosts=hosts or None, origins=origins or None)
-    asyncio.run(_serve(_with_demo(settings)))
+    asyncio.run(_serve(_with_demo(settings), proxy_port))
 
 
 def _with_demo(settings: Settings) -> Settings:
@@ -39,7 +49,7 @@ def _with_demo(settings: Settings) -> Settings:
     return with_flags(settings, cassette=str(resources.files("llm_simulator.cassettes") / DEMO))
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, proxy_port: int | None) -> None:
     from llm_simulator.proxy.server import Server
     from llm_simulator.redact import Redactor
     from llm_simulator.telemetry import log
@@ -49,18 +59,50 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
-    server = await Server.start(settings, os.environ)
-    click.echo(_greeting(server), err=True)
-    await stopping.wait()
-    click.echo("stopping: no new calls, running answers end", err=True)
+    token = secrets.token_urlsafe()
+    authority = _authority(settings) if proxy_port is not None else None
+    server = await Server.start(settings, os.environ, door=token if authority else "")
+    door: Door | None = None
+    try:
+        if authority is not None:
+            door = await _open_door(server, token, authority, proxy_port or 0)
+        _settle()
+        click.echo(_greeting(server, door), err=True)
+        await stopping.wait()
+        click.echo("stopping: no new calls, running answers end", err=True)
+    finally:
+        await _stop(server, door)
+
+
+def _authority(settings: Settings) -> Path:
+    from llm_simulator.proxy.capture import prepare_authority
+
+    return prepare_authority(settings, os.environ)  # before the server starts: it needs a process, and may fail
+
+
+async def _open_door(server: Server, token: str, authority: Path, port: int) -> Door:
+    from llm_simulator.proxy.capture import Door
+
+    return await Door.start(server.settings, os.environ, server.base_url, token, authority=authority, port=port)
+
+
+async def _stop(server: Server, door: Door | None) -> None:
     try:
         await server.stop()
+        if door is not None:
+            await door.stop()
     finally:
         if server.recorder is not None and server.recorder.failed:
             click.echo(f"exchanges that could not be stored: {server.recorder.failed}", err=True)
 
 
-def _greeting(server: Any) -> str:
+def _settle() -> None:
+    """What the start made stays: it is not looked at again, and a full collection, which stops all streams, is rare."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def _greeting(server: Server, door: Door | None) -> str:
     settings: Settings = server.settings
     recordings = len(server.cassette) if server.cassette is not None else 0
     lines = [
@@ -70,4 +112,6 @@ def _greeting(server: Any) -> str:
         f"  Anthropic ANTHROPIC_BASE_URL={server.base_url}",
         f"  any host  {server.base_url}/api.example.com/...",
     ]
+    if door is not None:
+        lines.append(f'  proxy     eval "$(llm-simulator ca env --proxy {door.url})"')
     return "\n".join(lines)

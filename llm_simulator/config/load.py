@@ -39,6 +39,15 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     return _settings(_validated(values, path, text))
 
 
+def from_mapping(values: Mapping[str, Any]) -> Settings:
+    """The settings that a file with these sections would give.
+
+    Raises:
+        ConfigError: every problem found, one per line.
+    """
+    return _settings(_validated(dict(values), Path("config"), "")) if values else Settings()
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

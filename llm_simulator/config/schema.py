@@ -52,7 +52,9 @@ class CassetteSection(Section):
     match: MatchSection = MatchSection()
     after_last: Literal["repeat", "cycle", "miss", "sample"] = "repeat"
     allow_truncated: bool = False
-    explain: bool = Field(default=False, description="say in a header which rules made a request equal to its recording")
+    explain: bool = Field(
+        default=False, description="say in a header which rules made a request equal to its recording"
+    )
 
 
 class LoggingSection(Section):

@@ -46,6 +46,7 @@ class Settings:
     drain_secs: float = 10.0
     connect_timeout_secs: float = 30.0
     log_level: str = "info"
+    record_command: str = ""  # what a miss report names as the command that would record the call ("": our own `run`)
 
     @property
     def loopback(self) -> bool:

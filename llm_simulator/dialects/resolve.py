@@ -140,6 +140,14 @@ def provider_of(host: str) -> str:
     return found or next((provider for start, end, provider in _SUFFIXES if _fits(name, start, end)), "")
 
 
+def known_hosts() -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
+    """Every known host `name[:port]`, and (start, end) of the names of each family of hosts.
+
+    For whoever must tell a provider's traffic before there is a request; `provider_of` is the rule.
+    """
+    return frozenset(_HOSTS), tuple((start, end) for start, end, _ in _SUFFIXES)
+
+
 def _fits(name: str, start: str, end: str) -> bool:
     return name.endswith(end) and name.startswith(start)
 

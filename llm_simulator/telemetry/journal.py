@@ -36,10 +36,11 @@ class Entry:
     recorded: bool = False
     differs: str = ""  # verify mode: how the upstream's answer differs from the recorded one
     note: str = ""  # e.g. why it missed or was refused
+    report: str = ""  # of a miss, for a person; several lines, so not in the JSON
 
     def as_json(self) -> dict[str, Any]:
         """Only what is known: None and "" are left out."""
-        named = {name: getattr(self, name) for name in self.__slots__}
+        named = {name: getattr(self, name) for name in self.__slots__ if name != "report"}
         named["at"] = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
         return {name: value for name, value in named.items() if value is not None and value != ""}
 

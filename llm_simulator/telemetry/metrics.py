@@ -1,14 +1,18 @@
-"""Prometheus metrics of one process, in a registry of their own (prometheus_client is imported on first use)."""
+"""Prometheus metrics of one event loop. A call is counted in plain numbers; prometheus_client only spells them.
+
+It is imported when `/metrics` is read, not before: neither the start nor a call pays for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from llm_simulator.telemetry.journal import Entry
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry, Counter, Histogram
+    from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 
 MODEL_LIMIT = 500
 """Distinct model labels kept; further ones count as "other": a client cannot grow the registry without bound."""
@@ -18,96 +22,101 @@ _DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60
 _LABELS = ("provider", "model", "source", "status")
 
 
-class _Children(NamedTuple):
-    """The metrics of one set of labels, looked up once."""
+class _Counted:
+    """The numbers of one set of labels."""
 
-    requests: Counter
-    errors: Counter
-    duration: Histogram
-    ttft: Histogram
-    prompt: Counter
-    completion: Counter
+    __slots__ = ("completion", "duration", "durations", "errors", "prompt", "requests", "ttft", "ttfts")
+
+    def __init__(self) -> None:
+        self.requests = self.errors = self.prompt = self.completion = 0
+        self.duration = self.ttft = 0.0
+        self.durations = [0] * (len(_DURATION_BUCKETS) + 1)  # calls by bucket, not yet cumulative
+        self.ttfts = [0] * (len(_TTFT_BUCKETS) + 1)
 
 
 class Metrics:
     """The five metrics of a call and the lateness of paced writes."""
 
     def __init__(self) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Histogram
-
-        self.registry: CollectorRegistry = CollectorRegistry()
-        made = self.registry
-        self._requests = Counter("llm_requests", "Calls answered.", _LABELS, registry=made)
-        self._errors = Counter("llm_errors", "Calls answered with a status of 400 or above.", _LABELS, registry=made)
-        self._tokens = Counter("llm_tokens", "Tokens by direction.", (*_LABELS, "direction"), registry=made)
-        self._duration = Histogram(
-            "llm_request_duration_seconds",
-            "Request read to end of body.",
-            _LABELS,
-            registry=made,
-            buckets=_DURATION_BUCKETS,
-        )
-        self._ttft = Histogram(
-            "llm_latency_ttft_seconds",
-            "Request read to first body byte.",
-            _LABELS,
-            registry=made,
-            buckets=_TTFT_BUCKETS,
-        )
         self._models: set[str] = set()
-        self._children: dict[tuple[str, str, str, str], _Children] = {}
+        self._counted: dict[tuple[str, str, str, int], _Counted] = {}
+        self._late: tuple[Sequence[float], Callable[[], tuple[Sequence[int], float]]] | None = None
 
     def add(self, entry: Entry) -> None:
-        labels = (entry.provider, self._model(entry.model), entry.source, str(entry.status))
-        children = self._children.get(labels) or self._prepare(labels)
-        children.requests.inc()
-        children.duration.observe(entry.duration)
+        labels = (entry.provider, self._model(entry.model), entry.source, entry.status)
+        counted = self._counted.get(labels)
+        if counted is None:
+            counted = self._counted[labels] = _Counted()
+        counted.requests += 1
+        counted.duration += entry.duration
+        counted.durations[bisect_left(_DURATION_BUCKETS, entry.duration)] += 1
         if entry.ttft is not None:
-            children.ttft.observe(entry.ttft)
+            counted.ttft += entry.ttft
+            counted.ttfts[bisect_left(_TTFT_BUCKETS, entry.ttft)] += 1
         if entry.status >= 400:
-            children.errors.inc()
+            counted.errors += 1
         if entry.prompt_tokens:
-            children.prompt.inc(entry.prompt_tokens)
+            counted.prompt += entry.prompt_tokens
         if entry.completion_tokens:
-            children.completion.inc(entry.completion_tokens)
-
-    def _prepare(self, labels: tuple[str, str, str, str]) -> _Children:
-        made = self._children[labels] = _Children(
-            self._requests.labels(*labels),
-            self._errors.labels(*labels),
-            self._duration.labels(*labels),
-            self._ttft.labels(*labels),
-            self._tokens.labels(*labels, "prompt"),
-            self._tokens.labels(*labels, "completion"),
-        )
-        return made
+            counted.completion += entry.completion_tokens
 
     def _model(self, model: str) -> str:
-        if model in self._models or len(self._models) < MODEL_LIMIT:
+        if model in self._models:
+            return model
+        if len(self._models) < MODEL_LIMIT:
             self._models.add(model)
             return model
         return "other"
 
     def lateness(self, bounds: Sequence[float], read: Callable[[], tuple[Sequence[int], float]]) -> None:
         """Publishes a histogram that somebody else keeps: `read` gives the counts per bucket and their sum."""
-        from prometheus_client.core import HistogramMetricFamily
-        from prometheus_client.registry import Collector
-
-        class Lateness(Collector):
-            def collect(self) -> list[HistogramMetricFamily]:
-                counts, total = read()
-                running, buckets = 0, []
-                for bound, count in zip((*map(str, bounds), "+Inf"), counts, strict=True):
-                    running += count
-                    buckets.append((bound, running))
-                family = HistogramMetricFamily("llm_stream_lateness_seconds", "Due time to write of paced chunks.")
-                family.add_metric([], buckets=buckets, sum_value=total)
-                return [family]
-
-        self.registry.register(Lateness())
+        self._late = bounds, read
 
     def text(self) -> bytes:
         """The exposition format (text, version 0.0.4)."""
-        from prometheus_client import generate_latest
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.registry import Collector
 
-        return generate_latest(self.registry)
+        families = list(self._families())
+
+        class Counts(Collector):
+            def collect(self) -> list[Metric]:
+                return families
+
+        registry = CollectorRegistry()
+        registry.register(Counts())
+        return generate_latest(registry)
+
+    def _families(self) -> Iterator[Metric]:
+        from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
+
+        requests = CounterMetricFamily("llm_requests", "Calls answered.", labels=_LABELS)
+        errors = CounterMetricFamily("llm_errors", "Calls answered with a status of 400 or above.", labels=_LABELS)
+        tokens = CounterMetricFamily("llm_tokens", "Tokens by direction.", labels=(*_LABELS, "direction"))
+        duration = HistogramMetricFamily("llm_request_duration_seconds", "Request read to end of body.", labels=_LABELS)
+        ttft = HistogramMetricFamily("llm_latency_ttft_seconds", "Request read to first body byte.", labels=_LABELS)
+        for (provider, model, source, status), counted in self._counted.items():
+            labels = (provider, model, source, str(status))
+            requests.add_metric(labels, counted.requests)
+            errors.add_metric(labels, counted.errors)
+            tokens.add_metric((*labels, "prompt"), counted.prompt)
+            tokens.add_metric((*labels, "completion"), counted.completion)
+            _fill(duration, labels, _DURATION_BUCKETS, counted.durations, counted.duration)
+            _fill(ttft, labels, _TTFT_BUCKETS, counted.ttfts, counted.ttft)
+        yield from (requests, errors, tokens, duration, ttft)
+        if self._late is not None:
+            bounds, read = self._late
+            late = HistogramMetricFamily("llm_stream_lateness_seconds", "Due time to write of paced chunks.")
+            _fill(late, (), bounds, *read())
+            yield late
+
+
+def _fill(
+    family: HistogramMetricFamily, labels: Sequence[str], bounds: Sequence[float], counts: Sequence[int], total: float
+) -> None:
+    """Adds a histogram to its family, buckets cumulated as the format wants them."""
+    running, buckets = 0, []
+    for bound, count in zip((*map(str, bounds), "+Inf"), counts, strict=True):
+        running += count
+        buckets.append((bound, running))
+    family.add_metric(labels, buckets=buckets, sum_value=total)

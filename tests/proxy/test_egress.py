@@ -47,6 +47,24 @@ def test_a_name_look_up_is_refused(policy: egress.Policy) -> None:
     assert policy.refused == {"api.openai.com": 1}
 
 
+def test_older_ways_to_the_network_are_refused_as_well(policy: egress.Policy) -> None:
+    with pytest.raises(egress.EgressRefused):
+        socket.gethostbyname("api.openai.com")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        with pytest.raises(egress.EgressRefused):
+            sock.sendto(b"x", ("192.0.2.1", 9))
+        with pytest.raises(egress.EgressRefused):
+            sock.sendmsg([b"x"], [], 0, ("192.0.2.1", 9))
+    assert policy.refused == {"api.openai.com": 1, "192.0.2.1": 2}
+
+
+def test_the_refusal_says_why() -> None:
+    egress.confine(why="--llm-block-network")
+    with pytest.raises(egress.EgressRefused, match=r"^--llm-block-network: refused to contact 'a\.example'$"):
+        socket.getaddrinfo("a.example", 443)
+    egress.release()
+
+
 def test_loopback_passes(policy: egress.Policy) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname(), timeout=5).close()
