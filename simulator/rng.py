@@ -6,7 +6,6 @@ No generator is ever shared between calls (docs/architecture.md, Determinism), s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from math import cos, log, pi, sin, sqrt
 
@@ -24,21 +23,18 @@ def keyed(seed: int, *parts: str | bytes | int) -> int:
     Raises:
         ValueError: the seed needs more than the 64 bytes that a key may have.
     """
-    framed = b"".join(map(_framed, parts))
+    framed = bytearray()
+    for part in parts:
+        if isinstance(part, str):
+            data, kind = part.encode("utf-8", "surrogatepass"), b"s"
+        elif isinstance(part, int):
+            data, kind = b"%d" % part, b"i"
+        else:
+            data, kind = part, b"b"
+        framed += b"%b%d:%b" % (kind, len(data), data)
     return int.from_bytes(blake2b(framed, digest_size=8, key=_key(seed)).digest(), "little")
 
 
-def _framed(part: str | bytes | int) -> bytes:
-    if isinstance(part, str):
-        data = part.encode("utf-8", "surrogatepass")
-        return b"s%d:%b" % (len(data), data)
-    if isinstance(part, int):
-        data = b"%d" % part
-        return b"i%d:%b" % (len(data), data)
-    return b"b%d:%b" % (len(part), part)
-
-
-@lru_cache(maxsize=64)
 def _key(seed: int) -> bytes:
     return seed.to_bytes(seed.bit_length() // 8 + 1, "little", signed=True)
 

@@ -160,9 +160,12 @@ def recorder(
     """
     port = free_port()
     options = ["--mode", "record", "--cassette", str(cassette), "--upstream", f"api.openai.com={upstream}"]
+    inherited = dict(os.environ)
+    if largest_file >= 0:
+        inherited.pop("COVERAGE_PROCESS_CONFIG", None)  # the measurement's own file would not fit either
     process = subprocess.Popen(
         [*COMMAND, "serve", "--port", str(port), "--log-level", "warning", *options],
-        env={**os.environ, **environ},
+        env={**inherited, **environ},
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file)),
