@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from llm_simulator import dialects
 from llm_simulator.cassettes.cassette import Cassette
@@ -139,25 +140,26 @@ def aimock(port: int, folder: Path) -> Peer | None:
 def running(peer: Peer, core: int | None = None, *, first: bool = False) -> Iterator[subprocess.Popen[bytes]]:
     """The peer as a process, on one core where given, ready when this yields; `first`: before all else, where allowed."""
     pin = ("taskset", "-c", str(core)) if core is not None and shutil.which("taskset") else ()
-    process = subprocess.Popen(
-        [*pin, *peer.command], cwd=ROOT, env=environ(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-    )
-    try:
-        wait_ready(peer, process)
-        if first and os.geteuid() == 0:
-            os.setpriority(os.PRIO_PROCESS, process.pid, -15)
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+    with tempfile.TemporaryFile() as said:  # not a pipe: nobody empties it, and a full one stops the server
+        process = subprocess.Popen(
+            [*pin, *peer.command], cwd=ROOT, env=environ(), stderr=said, stdout=subprocess.DEVNULL
+        )
+        try:
+            wait_ready(peer, process, said)
+            if first and os.geteuid() == 0:
+                os.setpriority(os.PRIO_PROCESS, process.pid, -15)
+            yield process
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
 
 
-def wait_ready(peer: Peer, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+def wait_ready(peer: Peer, process: subprocess.Popen[bytes], said: IO[bytes], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            assert process.stderr is not None
-            raise SystemExit(f"{peer.name} ended: {process.stderr.read().decode(errors='replace')}")
+            said.seek(0)
+            raise SystemExit(f"{peer.name} ended: {said.read().decode(errors='replace')}")
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{peer.port}{peer.ready}", timeout=2).close()
             return
@@ -239,6 +241,8 @@ def load(port: int, pid: int, data: bytes, *, many: int = 0, seconds: int = 2, c
     if found is None:
         raise SystemExit(f"wrk said {done.stdout!r} {done.stderr!r}")
     requests, duration, failed, p99 = (float(word) for word in found.groups())
+    if not requests:
+        raise SystemExit(f"no answer from port {port} within {seconds} s: {done.stdout!r}")
     return Load(requests / duration, spent / max(requests, 1) * 1e6, p99, int(failed))
 
 

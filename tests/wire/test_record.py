@@ -131,7 +131,7 @@ def test_twenty_streams_at_once_are_each_taken_down_whole_and_in_order(provider:
         offsets = [at for at, _ in exchange.chunks]
         assert offsets == sorted(offsets)
         assert exchange.body == provider.sent_body(0)
-        assert offsets[-1] - offsets[0] > 0.1e9  # eleven gaps of 15 ms: the sender cannot have been faster
+        assert offsets[-1] > 0.15e9  # twelve waits of 15 ms after the request: the sender cannot have been faster
 
 
 def _ask_as(base_url: str, number: int) -> Got:
