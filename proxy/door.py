@@ -42,12 +42,16 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What the client told us, not the provider: session, attempt (r), occurrence (k, None: count it), scenario."""
+    """What the client told us, not the provider: session, attempt (r), occurrence (k, None: count it), scenario.
+
+    `base_url` is how it reaches the provider through us, without a slash at the end.
+    """
 
     session: str = ""
     attempt: int = 0
     occurrence: int | None = None
     scenario: str = ""
+    base_url: str = ""
 
 
 def read_target(target: str) -> tuple[str, str, str, str, str]:
@@ -110,8 +114,15 @@ def enter(
         attempt=int(attempt) if attempt.isdecimal() else 0,
         occurrence=_occurrence(ours.get("occurrence")),
         scenario=ours.get("scenario", ""),
+        base_url=f"{scheme}://{host}" if "door" in ours else _base_url(target, path, raw_headers),
     )
     return raw, visit
+
+
+def _base_url(target: str, path: str, raw_headers: tuple[tuple[bytes, bytes], ...]) -> str:
+    """Ourselves as the client named us, with what it put before the provider's path."""
+    host = next((value.decode("latin-1") for name, value in raw_headers if name.lower() == b"host"), "127.0.0.1")
+    return f"http://{host}{target.partition('?')[0].removesuffix(path)}"
 
 
 def _occurrence(value: str | None) -> int | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
@@ -21,12 +22,13 @@ from llm_simulator.proxy.replay import Replayed, replay
 from llm_simulator.proxy.sessions import Occurrences
 from llm_simulator.simulator import decide as decisions
 from llm_simulator.simulator.draws import Draw
+from llm_simulator.simulator.shelf import Shelves
 from llm_simulator.telemetry.journal import Entry
 from llm_simulator.types import Answer, Call, Chunk, Condition, Headers, RawRequest, Reply, Source, Usage, header
 
 if TYPE_CHECKING:
     from llm_simulator.proxy.forwarding import Forwarding
-    from llm_simulator.simulator.engine import Engine
+    from llm_simulator.simulator.engine import Engine, Place
 
 log = logging.getLogger("llm_simulator.calls")
 
@@ -50,6 +52,7 @@ class Performer:
         self._forwarding = forwarding
         self._reader = Reader(Matcher(settings.rules))
         self._occurrences = Occurrences()
+        self._shelves = Shelves()
         self._prepared: OrderedDict[tuple[int, str, bool], _Prepared] = OrderedDict()
         self._prepared_bytes = 0
 
@@ -96,7 +99,9 @@ class Performer:
             case decisions.Forward(record=record, compare=compare):
                 if self._forwarding is None:
                     raise SimulatorError(f"mode {self._settings.mode.value} forwards, but nothing is set up to forward")
-                recorded = compare.exchange if compare is not None else None
+                recorded = None
+                if compare is not None:
+                    entry.exchange, recorded = compare.id, compare.exchange
                 return await self._forwarding.forward(call, visit, entry, read_ns, record=record, recorded=recorded)
             case decisions.Miss():
                 return await self._miss(call, session, entry)
@@ -165,7 +170,11 @@ class Performer:
         if occurrence is None:
             occurrence = self._occurrences.next(session, identity, visit.attempt)
         draw = Draw(visit.attempt, occurrence)
-        made = self._engine.simulate(call, known.dialect, identity, draw, at_once=self._settings.speed == 0)
+        stateful = call.operation in known.dialect.stateful
+        place = self._place(session, visit.base_url) if stateful else None
+        made = self._engine.simulate(
+            call, known.dialect, identity, draw, at_once=self._settings.speed == 0, place=place
+        )
         entry.virtual_ttft, entry.virtual_total, entry.profile = made.ttft, made.total, made.profile
         if made.usage is not None:
             entry.prompt_tokens, entry.completion_tokens = made.usage.prompt, made.usage.completion
@@ -176,10 +185,33 @@ class Performer:
             extra.append(("x-llm-simulator-usage", "exact" if made.usage.exact else "estimated"))
         extra.append(("x-llm-simulator-ttft-ms", f"{made.ttft * 1e3:.3f}"))
         extra.append(("x-llm-simulator-total-ms", f"{made.total * 1e3:.3f}"))
+        if stateful:
+            extra.append(("x-llm-simulator-state", "session"))
         for warning in made.warnings:
             extra.append(("x-llm-simulator-warning", warning))
             log.warning("%s %s: %s", call.provider, call.model, warning)
-        return _with_headers(made.answer, self._headers(Source.SIMULATOR, *extra))
+        if made.answer.status < 400:
+            return _with_headers(made.answer, self._headers(Source.SIMULATOR, *extra))
+        entry.source = Source.REFUSAL.value  # what it refers to is not there
+        return replace(_with_headers(made.answer, self._headers(Source.REFUSAL, *extra)), source=Source.REFUSAL)
+
+    def _place(self, session: str, base_url: str) -> Place:
+        from llm_simulator.simulator.engine import Place, runs_nothing
+
+        shelf = self._shelves.of(session)
+        inner = Place(shelf, runs_nothing, base_url)
+        return Place(shelf, lambda raw: self._run(raw, inner), base_url)
+
+    def _run(self, raw: RawRequest, place: Place) -> Reply:
+        """Answers a request that another one contains, all at once."""
+        known = self._reader.known(raw)
+        call, dialect = known.call, known.dialect
+        problem = known.problem() or (None if call.operation in dialect.simulates else decisions.NOT_SIMULATED)
+        if problem is not None:
+            return dialect.refuse(problem, call)
+        answer = self._engine.simulate(call, dialect, known.identity, at_once=True, place=place).answer
+        assert not isinstance(answer.chunks, AsyncIterator)  # what is simulated is known up front
+        return Reply(answer.status, answer.headers, b"".join(chunk.data for chunk in answer.chunks))
 
     async def _miss(self, call: Call, session: str, entry: Entry) -> Answer:
         entry.note = "not recorded"

@@ -6,23 +6,27 @@ What it says is a function of (seed, scenario, call); when it says it, of the at
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from llm_simulator.dialects.base import Dialect
+from llm_simulator.dialects.base import Desk, Dialect, Shelf
+from llm_simulator.errors import SimulatorError
 from llm_simulator.profiles import Profile, pick
 from llm_simulator.simulator.draws import FIRST, Draw, Lot, Stratified
 from llm_simulator.simulator.generate import PLAIN, Style, generate
 from llm_simulator.simulator.rng import keyed
 from llm_simulator.simulator.schedule import paced
+from llm_simulator.simulator.shelf import MemoryShelf
 from llm_simulator.types import (
     Answer,
     Call,
     Chunk,
     Completion,
+    Condition,
     Frame,
     Headers,
     Part,
+    RawRequest,
     Reply,
     Source,
     ToolCall,
@@ -30,7 +34,7 @@ from llm_simulator.types import (
     header,
 )
 
-__all__ = ["Draw", "Engine", "Simulated"]
+__all__ = ["Draw", "Engine", "Place", "Simulated", "runs_nothing"]
 
 CREATED_BASE = 1_767_225_600  # 2026-01-01T00:00:00Z
 CREATED_SPAN = 180 * 86_400
@@ -56,6 +60,20 @@ class Simulated:
     profile: str = ""
     warnings: tuple[str, ...] = ()
     completion: Completion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is around a call: what its session left behind, how an inner request is answered, how its client reaches us."""
+
+    shelf: Shelf
+    run: Callable[[RawRequest], Reply]
+    base_url: str = ""
+
+
+def runs_nothing(raw: RawRequest) -> Reply:
+    """The `run` of a place without a server around it, and of an inner request: a batch does not run batches."""
+    raise SimulatorError(f"{raw.method} {raw.path}: an inner request cannot be answered here")
 
 
 @dataclass(slots=True)
@@ -92,6 +110,7 @@ class Engine:
         self._style = style
         self._kept: OrderedDict[tuple[object, ...], _Prepared] = OrderedDict()
         self._kept_bytes = 0
+        self._place = Place(MemoryShelf(), runs_nothing)
 
     def complete(self, call: Call, dialect: Dialect, identity: bytes) -> Completion:
         """What the model says to a chat call that `dialect.check` passed."""
@@ -106,12 +125,16 @@ class Engine:
         *,
         profile: Profile | None = None,
         at_once: bool = False,
+        place: Place | None = None,
     ) -> Simulated:
         """The whole answer with its times; `profile` replaces the one picked by provider and model.
 
         `at_once`: all chunks are due at 0, for a wire that would not wait anyway; `ttft` and `total` are the same.
         """
-        prepared = self._prepared(call, dialect, identity)
+        if call.operation in dialect.stateful:
+            prepared = self._stateful(call, dialect, identity, draw, place or self._place)
+        else:
+            prepared = self._prepared(call, dialect, identity, place or self._place)
         timed = profile or prepared.profile
         body = prepared.reply.body
         if timed is None:
@@ -154,15 +177,15 @@ class Engine:
         )
         return completion, ask.warnings
 
-    def _seed_of(self, identity: bytes) -> bytes:
+    def _seed_of(self, identity: bytes, *more: int) -> bytes:
         """16 bytes that ids are made from."""
-        halves = (keyed(self._seed, self._scenario, identity, "id", half) for half in range(2))
+        halves = (keyed(self._seed, self._scenario, identity, "id", half, *more) for half in range(2))
         return b"".join(half.to_bytes(8, "big") for half in halves)
 
     def _created(self, identity: bytes) -> int:
         return self._created_base + keyed(self._seed, self._scenario, identity, "created") % CREATED_SPAN
 
-    def _prepared(self, call: Call, dialect: Dialect, identity: bytes) -> _Prepared:
+    def _prepared(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> _Prepared:
         # The identity leaves out what the match rules ignore; the dialect may echo it, so the bytes count here, too.
         key = (identity, call.provider, call.family, call.raw.target, call.raw.body)
         prepared = self._kept.get(key)
@@ -170,19 +193,43 @@ class Engine:
             self._kept.move_to_end(key)
             prepared.fresh = False
             return prepared
-        prepared = self._prepare(call, dialect, identity)
+        prepared = self._prepare(call, dialect, identity, place)
         self._keep(key, prepared, len(call.raw.body))
         return prepared
 
-    def _prepare(self, call: Call, dialect: Dialect, identity: bytes) -> _Prepared:
-        if call.operation != "chat":
-            reply = dialect.respond(call, self._seed_of(identity), self._created(identity))
+    def _prepare(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> _Prepared:
+        if call.operation not in dialect.generates:
+            desk = self._desk(self._seed_of(identity), identity, place)
+            reply = dialect.respond(call, desk)
             return _Prepared(reply, _headers(reply))
-        completion, warnings = self._complete(call, dialect, identity)
+        return self._generated(call, call, dialect, identity)
+
+    def _generated(self, call: Call, asked: Call, dialect: Dialect, identity: bytes) -> _Prepared:
+        """`asked` is the call with what it refers to filled in."""
+        completion, warnings = self._complete(asked, dialect, identity)
         reply = dialect.write(completion, call)
         profile = pick(call.provider, call.model, call.family)
         steps, tokens = _lengths(completion)
         return _Prepared(reply, _headers(reply), profile, steps, tokens, completion, warnings)
+
+    def _stateful(self, call: Call, dialect: Dialect, identity: bytes, draw: Draw, place: Place) -> _Prepared:
+        """Depends on what the session did before, so it is never kept."""
+        if call.operation not in dialect.generates:
+            # Two equal calls make two objects: the occurrence is part of what their ids derive from.
+            seed = self._seed_of(identity, draw.attempt, draw.occurrence)
+            reply = dialect.respond(call, self._desk(seed, identity, place))
+            return _Prepared(reply, _headers(reply))
+        asked = dialect.recall(call, place.shelf)
+        if isinstance(asked, Condition):
+            reply = dialect.refuse(asked, call)
+            return _Prepared(reply, _headers(reply))
+        prepared = self._generated(call, asked, dialect, identity)
+        assert prepared.completion is not None
+        dialect.retain(call, prepared.completion, place.shelf)
+        return prepared
+
+    def _desk(self, seed: bytes, identity: bytes, place: Place) -> Desk:
+        return Desk(seed, self._created(identity), place.shelf, place.run, place.base_url)
 
     def _keep(self, key: tuple[object, ...], prepared: _Prepared, asked: int) -> None:
         body = prepared.reply.body

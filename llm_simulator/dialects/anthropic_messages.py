@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from llm_simulator.dialects import anthropic_models, anthropic_parse, anthropic_write, estimate
 from llm_simulator.dialects.anthropic_check import check
-from llm_simulator.dialects.base import Ask, Tool, Turn
+from llm_simulator.dialects.base import Ask, Desk, Plain, Tool, Turn
 from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, dump, objects, spelled
 from llm_simulator.dialects.ids import code, is_raw, of_refusal, recorded_at, rfc3339, uuid
 from llm_simulator.dialects.reading import json_object, text_field, wants_stream
@@ -44,7 +44,7 @@ _SSE: Headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-c
 _LIMITS = (("input-tokens", 2_000_000), ("output-tokens", 400_000), ("requests", 20_000), ("tokens", 2_400_000))
 
 
-class AnthropicMessages:
+class AnthropicMessages(Plain):
     """POST /v1/messages and GET /v1/models."""
 
     name = "anthropic_messages"
@@ -54,6 +54,7 @@ class AnthropicMessages:
         ("chat", "streaming", "tool_use", "vision", "thinking", "structured_output", "models")
     )
     simulates: frozenset[str] = frozenset(("chat", "models.list", "models.get"))
+    generates: frozenset[str] = frozenset(("chat",))
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
         if provider != self.provider:
@@ -74,11 +75,11 @@ class AnthropicMessages:
             return Reply(200, (*_SSE, *headers), anthropic_write.frames(completion))
         return Reply(200, (*_JSON, *headers), anthropic_write.body(completion))
 
-    def respond(self, call: Call, seed: bytes, created: int) -> Reply:
+    def respond(self, call: Call, desk: Desk) -> Reply:
         found = anthropic_models.answer(call)
         if isinstance(found, Condition):
             return self.refuse(found, call)
-        return Reply(200, (*_JSON, *_identity(seed.hex()), *_EDGE), dump(found))
+        return Reply(200, (*_JSON, *_identity(desk.seed.hex()), *_EDGE), dump(found))
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         headers = _identity(of_refusal(condition, call))

@@ -6,10 +6,14 @@ it and is listed once in `registry.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from llm_simulator.types import JSON, Call, Completion, Condition, Headers, RawRequest, Reply, Usage
+from llm_simulator.types import JSON, Call, Choice, Completion, Condition, Headers, RawRequest, Reply, Usage
+
+if TYPE_CHECKING:
+    from llm_simulator.tokens.tally import Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,28 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Thinking:
+    """How much the model thinks before it answers (`dialects/thinking.py` knows which models do).
+
+    `effort` is none, minimal, low, medium, high or xhigh; `budget` the most tokens of thought (None: only the limit of
+    the answer bounds it). The provider reports thought in multiples of `step` tokens.
+    """
+
+    effort: str = "medium"
+    budget: int | None = None
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """What the engine must know of a chat call, provider-neutral.
 
     `max_tokens` is None where the request sets none. `tool_choice` is "auto", "none", "required" or the name of a tool.
     `prompt_tokens` is what the provider would bill; `exact` says whether that count is exact or estimated.
     `schema` is the JSON schema of a structured output ({} for plain JSON mode), None where plain text is wanted.
+    `tools` are those that may be called (an allowed subset of those on offer), `parallel` whether several at once.
+    `thinking` is None where the model does not think. `prediction` is the text that the caller expects (predicted outputs).
+    `count` says what the provider bills for a choice, thought included (None: the tokens of its text, thought and arguments).
     `warnings` name request values that were accepted leniently (for the warning header and the log).
     """
 
@@ -50,6 +70,52 @@ class Ask:
     stop: tuple[str, ...] = ()
     schema: JSON = None
     warnings: tuple[str, ...] = ()
+    parallel: bool = True
+    thinking: Thinking | None = None
+    prediction: str = ""
+    count: Callable[[Choice], Count] | None = None
+
+
+class Shelf(Protocol):
+    """What earlier calls of a session left behind (files, batches, stored responses): objects by kind and id.
+
+    Values are JSON whose leaves may be bytes. It knows no time: a lifecycle advances by how often an object was looked at.
+    """
+
+    def get(self, kind: str, identity: str) -> JSON:
+        """The object, or None."""
+        ...
+
+    def put(self, kind: str, identity: str, value: JSON) -> None:
+        """Keeps an object; one of that id is replaced in its place.
+
+        Raises:
+            SimulatorError: the session keeps too much (413).
+        """
+        ...
+
+    def remove(self, kind: str, identity: str) -> bool:
+        """Whether it was there."""
+        ...
+
+    def all(self, kind: str) -> tuple[tuple[str, JSON], ...]:
+        """(id, object) in order of creation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What `respond` works with: 16 bytes for ids, `created` in seconds since the epoch, and what is around the call.
+
+    `run` answers an inner request (one line of a batch) through the whole engine, never streamed. `base_url` is how the
+    client reaches this provider ("http://127.0.0.1:8080/api.anthropic.com", no slash at the end): for links to ourselves.
+    """
+
+    seed: bytes
+    created: int
+    shelf: Shelf
+    run: Callable[[RawRequest], Reply]
+    base_url: str = ""
 
 
 class Dialect(Protocol):
@@ -59,7 +125,9 @@ class Dialect(Protocol):
     provider: str  # "openai"
     api_version: str  # what `GET /admin/providers` shows
     features: frozenset[str]  # of "chat", "streaming", "function_calling", "tool_use", "vision", ... as covered here
-    simulates: frozenset[str]  # operations that `write` or `respond` can answer: {"chat"}, {"models.list", ...}
+    simulates: frozenset[str]  # operations that can be answered: {"chat"}, {"models.list", ...}
+    generates: frozenset[str]  # those answered by `ask`, the engine and `write`; the others by `respond`
+    stateful: frozenset[str]  # those that read or write the shelf; their answers are not kept
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
         """The call, or None where method and path are not this dialect's. Never raises: see `Call.problem`."""
@@ -77,8 +145,16 @@ class Dialect(Protocol):
         """Spells a completion: one body, or frames where `call.stream`. Headers include the provider's usual ones."""
         ...
 
-    def respond(self, call: Call, seed: bytes, created: int) -> Reply:
-        """Answers an operation that needs no generation (models.list, models.get); ids derive from `seed`."""
+    def respond(self, call: Call, desk: Desk) -> Reply:
+        """Answers an operation that needs no generation (models.list, files.create); ids derive from `desk.seed`."""
+        ...
+
+    def recall(self, call: Call, shelf: Shelf) -> Call | Condition:
+        """The call with what it refers to filled in (a conversation so far). Asked if it generates and is stateful."""
+        ...
+
+    def retain(self, call: Call, completion: Completion, shelf: Shelf) -> None:
+        """Keeps what later calls may refer to. Asked if the call generates and is stateful."""
         ...
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
@@ -96,3 +172,31 @@ class Dialect(Protocol):
     def twins(self, call: Call) -> tuple[Call, ...]:
         """The same call with the stream flag the other way round, in every spelling that may have been recorded."""
         ...
+
+
+class Plain:
+    """The defaults of a dialect that only reads, checks and responds."""
+
+    generates: frozenset[str] = frozenset()
+    stateful: frozenset[str] = frozenset()
+
+    def ask(self, call: Call) -> Ask:
+        return Ask((), 0, exact=False)
+
+    def write(self, completion: Completion, call: Call) -> Reply:
+        raise AssertionError(f"{type(self).__name__} generates nothing: {call.operation}")
+
+    def recall(self, call: Call, shelf: Shelf) -> Call | Condition:
+        return call
+
+    def retain(self, call: Call, completion: Completion, shelf: Shelf) -> None:
+        """Nothing is kept."""
+
+    def parse(self, status: int, headers: Headers, body: bytes, call: Call) -> Completion | None:
+        return None
+
+    def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
+        return None
+
+    def twins(self, call: Call) -> tuple[Call, ...]:
+        return ()

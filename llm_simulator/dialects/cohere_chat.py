@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from llm_simulator.dialects import cohere_models, cohere_parse, cohere_write, estimate
-from llm_simulator.dialects.base import Ask, Tool, Turn
+from llm_simulator.dialects.base import Ask, Desk, Plain, Tool, Turn
 from llm_simulator.dialects.cohere_check import check
 from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, dump, objects, spelled
 from llm_simulator.dialects.ids import digest, of_refusal, recorded_at, uuid
@@ -31,7 +31,7 @@ _EDGE: Headers = (
 )
 
 
-class CohereChat:
+class CohereChat(Plain):
     """POST /v2/chat and GET /v1/models."""
 
     name = "cohere_chat"
@@ -41,6 +41,7 @@ class CohereChat:
         ("chat", "streaming", "tool_use", "vision", "thinking", "structured_output", "models")
     )
     simulates: frozenset[str] = frozenset(("chat", "models.list", "models.get"))
+    generates: frozenset[str] = frozenset(("chat",))
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
         if provider != self.provider:
@@ -65,11 +66,11 @@ class CohereChat:
         )
         return Reply(200, (*_JSON, *_headers(completion.id), *counted), cohere_write.body(completion, preamble))
 
-    def respond(self, call: Call, seed: bytes, created: int) -> Reply:
+    def respond(self, call: Call, desk: Desk) -> Reply:
         found = cohere_models.answer(call)
         if isinstance(found, Condition):
             return self.refuse(found, call)
-        return Reply(200, (*_JSON, *_headers(seed.hex())), dump(found))
+        return Reply(200, (*_JSON, *_headers(desk.seed.hex())), dump(found))
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         seed = of_refusal(condition, call)

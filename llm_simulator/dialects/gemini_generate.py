@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from llm_simulator.dialects import estimate, gemini_models, gemini_parse, gemini_write
-from llm_simulator.dialects.base import Ask, Tool, Turn
+from llm_simulator.dialects.base import Ask, Desk, Plain, Tool, Turn
 from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, objects, spelled
 from llm_simulator.dialects.gemini_check import check
 from llm_simulator.dialects.gemini_fields import dumped, form_of, pick, split_path, with_alt
@@ -50,7 +50,7 @@ DEPTH = 64
 _ROLES = {"model": "assistant", "function": "tool"}
 
 
-class GeminiGenerate:
+class GeminiGenerate(Plain):
     """One provider of the API: "gemini" or "vertex". Answers differ in few fields, so the code is one."""
 
     name = "gemini_generate"
@@ -59,6 +59,7 @@ class GeminiGenerate:
         ("chat", "streaming", "function_calling", "vision", "thinking", "structured_output", "models")
     )
     simulates: frozenset[str] = frozenset(("chat", "models.list", "models.get"))
+    generates: frozenset[str] = frozenset(("chat",))
 
     def __init__(self, provider: str) -> None:
         self.provider = provider
@@ -85,11 +86,11 @@ class GeminiGenerate:
             return Reply(200, (*_JSON, *headers), gemini_write.body(completion, form, vertex))
         return Reply(200, (*(_SSE if form.sse else _JSON), *headers), gemini_write.frames(completion, form, vertex))
 
-    def respond(self, call: Call, seed: bytes, created: int) -> Reply:
+    def respond(self, call: Call, desk: Desk) -> Reply:
         found = gemini_models.answer(call)
         if isinstance(found, Condition):
             return self.refuse(found, call)
-        return Reply(200, (*_JSON, *self._headers(seed.hex())), dumped(found, indent=True) + b"\n")
+        return Reply(200, (*_JSON, *self._headers(desk.seed.hex())), dumped(found, indent=True) + b"\n")
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         body = dumped({"error": _error(condition)}, indent=True) + b"\n"

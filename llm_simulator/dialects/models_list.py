@@ -10,12 +10,12 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from llm_simulator.dialects import azure_chat, jsonstyle, openai_chat
-from llm_simulator.dialects.base import Ask, Dialect
+from llm_simulator.dialects.base import Desk, Dialect, Plain
 from llm_simulator.dialects.catalogue import Model, find, models
 from llm_simulator.dialects.fields import Object
 from llm_simulator.dialects.openai_chat import request_id
 from llm_simulator.dialects.openai_check import method_not_allowed
-from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply, Usage
+from llm_simulator.types import Call, Condition, Headers, RawRequest, Reply
 
 _PATH = re.compile(r"(?:/[^/]+)*?/models(?:/(.+?))?/?")
 _V1 = re.compile(r"/v\d[^/]*/")
@@ -23,7 +23,7 @@ _OTHERS = ("vertex", "bedrock", "replicate")  # their /models is something else
 _WITHOUT_LIST = "openai"  # whose models are listed for a provider of which we know none
 
 
-class ModelsList:
+class ModelsList(Plain):
     """GET /v1/models, /v1/models/{id}, Azure's /openai/models and /openai/v1/models."""
 
     name = "models_list"
@@ -47,15 +47,9 @@ class ModelsList:
             return _not_found(call.model)
         return None
 
-    def ask(self, call: Call) -> Ask:
-        return Ask((), 0)
-
-    def write(self, completion: Completion, call: Call) -> Reply:
-        return self.respond(call, completion.id.encode(), completion.created)
-
-    def respond(self, call: Call, seed: bytes, created: int) -> Reply:
+    def respond(self, call: Call, desk: Desk) -> Reply:
         spelled = _spelling(call)
-        headers = (("content-type", "application/json"), *_identity(call, seed.hex()))
+        headers = (("content-type", "application/json"), *_identity(call, desk.seed.hex()))
         if call.operation == "models.get":
             model = _find(call)
             if not model:
@@ -67,15 +61,6 @@ class ModelsList:
     def refuse(self, condition: Condition, call: Call) -> Reply:
         speaker: Dialect = azure_chat.DIALECT if call.provider == "azure" else openai_chat.DIALECT
         return speaker.refuse(condition, call)
-
-    def parse(self, status: int, headers: Headers, body: bytes, call: Call) -> Completion | None:
-        return None
-
-    def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
-        return None
-
-    def twins(self, call: Call) -> tuple[Call, ...]:
-        return ()
 
 
 def _models(provider: str) -> tuple[Model, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from urllib.parse import unquote
 
-from llm_simulator.dialects.base import Ask, Dialect
+from llm_simulator.dialects.base import Desk, Dialect, Plain
 from llm_simulator.dialects.reading import maybe_json, semantic, text_field, wants_stream
-from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply, Usage
+from llm_simulator.types import Call, Condition, RawRequest, Reply
 
 _BETA = ("openai-beta", "anthropic-beta")
 
@@ -24,7 +24,7 @@ _OPERATIONS = frozenset(
 )
 
 
-class OpaqueDialect:
+class OpaqueDialect(Plain):
     """The dialect of last resort of one provider; `speaker` is the one that spells that provider's errors."""
 
     name = "opaque"
@@ -65,26 +65,11 @@ class OpaqueDialect:
         message = f"{what} is recorded and replayed, but not simulated. The simulator covers {covered}."
         return Condition("not_simulated", 501, message, code="not_simulated", type="not_simulated", retry=False)
 
-    def ask(self, call: Call) -> Ask:
-        return Ask((), 0, exact=False)
-
-    def write(self, completion: Completion, call: Call) -> Reply:
-        return self.refuse(self.not_simulated(call), call)
-
-    def respond(self, call: Call, seed: bytes, created: int) -> Reply:
+    def respond(self, call: Call, desk: Desk) -> Reply:
         return self.refuse(self.not_simulated(call), call)
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         return self._speaker.refuse(condition, call)
-
-    def parse(self, status: int, headers: Headers, body: bytes, call: Call) -> Completion | None:
-        return None
-
-    def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
-        return None
-
-    def twins(self, call: Call) -> tuple[Call, ...]:
-        return ()
 
 
 def _operation_in(words: list[str]) -> str:

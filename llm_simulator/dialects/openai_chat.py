@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from llm_simulator import tokens
 from llm_simulator.dialects import jsonstyle, openai_ask, openai_check, openai_parse, openai_stream, openai_wire
-from llm_simulator.dialects.base import Ask
+from llm_simulator.dialects.base import Ask, Desk, Plain
 from llm_simulator.dialects.fields import Object, as_object
 from llm_simulator.dialects.ids import digest, of_refusal
 from llm_simulator.dialects.reading import json_object, semantic, text_field, wants_stream
@@ -41,7 +41,7 @@ _GATEWAY_NAMES = ("model_not_found", "invalid_url", "method_not_allowed")
 _TYPES = {429: "requests", 503: "service_unavailable_error"}
 
 
-class OpenAIChat:
+class OpenAIChat(Plain):
     """POST .../chat/completions."""
 
     name = "openai_chat"
@@ -51,6 +51,7 @@ class OpenAIChat:
         ("chat", "streaming", "function_calling", "vision", "structured_output", "choices", "models")
     )
     simulates: frozenset[str] = frozenset(("chat",))
+    generates: frozenset[str] = frozenset(("chat",))
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
         if not raw.path.endswith(PATH_END):
@@ -74,7 +75,7 @@ class OpenAIChat:
         """The usual headers of a success, without the content-type."""
         return (*_identity(completion.id), *_limits(call.provider, completion.usage), *_EDGE)
 
-    def respond(self, call: Call, seed: bytes, created: int) -> Reply:
+    def respond(self, call: Call, desk: Desk) -> Reply:
         condition = Condition("not_found", 404, f"Invalid URL ({call.raw.method} {call.raw.path})", retry=False)
         return self.refuse(condition, call)
 

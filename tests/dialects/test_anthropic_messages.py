@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from anthropic.types import Message, ModelInfo, RawMessageStreamEvent
+from desks import desk
 from pydantic import BaseModel, TypeAdapter
 
 from llm_simulator.dialects.anthropic_messages import DIALECT
@@ -393,7 +394,7 @@ def models(path: str = "/v1/models", query: str = "") -> tuple[Call, Reply]:
     call = DIALECT.read(RawRequest("GET", path, query=query), "anthropic")
     assert call
     assert DIALECT.check(call) is None
-    return call, DIALECT.respond(call, b"seed", 0)
+    return call, DIALECT.respond(call, desk())
 
 
 def test_models_are_paged() -> None:

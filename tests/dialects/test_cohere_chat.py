@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from cohere.types import GetModelResponse, ListModelsResponse
 from cohere.v2.types import V2ChatResponse, V2ChatStreamResponse
+from desks import desk
 from pydantic import BaseModel, TypeAdapter
 
 from llm_simulator.dialects.base import Tool, Turn
@@ -362,7 +363,7 @@ def models(path: str = "/v1/models", query: str = "") -> tuple[Call, Reply]:
     call = DIALECT.read(RawRequest("GET", path, query=query), "cohere")
     assert call
     assert DIALECT.check(call) is None
-    return call, DIALECT.respond(call, b"seed", 0)
+    return call, DIALECT.respond(call, desk())
 
 
 def test_models_by_endpoint_and_page() -> None:

@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 
 import pytest
+from desks import desk
 from google.genai import types as sdk
 
 from llm_simulator.dialects.base import Tool, Turn
@@ -536,7 +537,7 @@ def test_google_schemas_become_json_schemas() -> None:
 def models(path: str = "/v1beta/models", query: str = "") -> tuple[Call, Reply]:
     call = DIALECT.read(RawRequest("GET", path, query=query), "gemini")
     assert call
-    return call, DIALECT.respond(call, b"seed", 0)
+    return call, DIALECT.respond(call, desk())
 
 
 def test_models_are_paged() -> None:

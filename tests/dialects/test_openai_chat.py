@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from desks import desk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -443,7 +444,7 @@ def test_advice_and_own_headers() -> None:
 
 
 def test_no_operation_without_generation() -> None:
-    assert dialects.of(chat()).respond(chat(), b"", 0).status == 404
+    assert dialects.of(chat()).respond(chat(), desk()).status == 404
 
 
 # Reading back

@@ -111,3 +111,20 @@ def test_origin(configured: tuple[str, ...], origin: str, passes: bool) -> None:
     assert (problem == "") is passes
     if not passes:
         assert "--allow-origin" in problem
+
+
+@pytest.mark.parametrize(
+    ("target", "headers", "base_url"),
+    [
+        ("/v1/files", ((b"Host", b"localhost:8080"),), "http://localhost:8080"),
+        ("/api.openai.com/v1/files?limit=1", ((b"host", b"localhost:1"),), "http://localhost:1/api.openai.com"),
+        ("/session/a/http:h:80/v1/x", ((b"Host", b"[::1]:8080"),), "http://[::1]:8080/session/a/http:h:80"),
+        ("/api.openai.com", ((b"Host", b"h"),), "http://h/api.openai.com"),
+        ("/v1/files", (), "http://127.0.0.1"),
+        ("/api.anthropic.com/v1/x", ((b"host", b"h"), (b"x-llm-simulator-door", b"t")), "https://api.anthropic.com"),
+    ],
+)
+def test_the_base_url_is_how_the_client_came(
+    target: str, headers: tuple[tuple[bytes, bytes], ...], base_url: str
+) -> None:
+    assert enter("POST", target, headers, b"")[1].base_url == base_url

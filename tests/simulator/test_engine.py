@@ -11,7 +11,7 @@ from hashlib import blake2b
 import pytest
 
 from llm_simulator import tokens
-from llm_simulator.dialects.base import Ask, Turn
+from llm_simulator.dialects.base import Ask, Desk, Plain, Turn
 from llm_simulator.profiles import pick
 from llm_simulator.profiles.distributions import Constant
 from llm_simulator.profiles.profile import Profile, Writes
@@ -24,7 +24,6 @@ from llm_simulator.types import (
     Completion,
     Condition,
     Frame,
-    Headers,
     RawRequest,
     Reply,
     Source,
@@ -36,7 +35,7 @@ CLOCKWORK = Profile("clockwork", ("*",), Constant(0.5), Constant(0.01), Writes()
 
 
 @dataclass
-class Plain:
+class Spelled(Plain):
     """A dialect that spells a completion as one JSON body, or as one line per token; counts how often it is asked."""
 
     name: str = "plain"
@@ -44,6 +43,7 @@ class Plain:
     api_version: str = "1"
     features: frozenset[str] = frozenset({"chat"})
     simulates: frozenset[str] = frozenset({"chat", "models.list"})
+    generates: frozenset[str] = frozenset({"chat"})
     written: list[str] = field(default_factory=lambda: [])
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
@@ -79,22 +79,13 @@ class Plain:
                 token += 1
         yield Frame(max(token - 1, 0), b"end\n")
 
-    def respond(self, call: Call, seed: bytes, created: int) -> Reply:
+    def respond(self, call: Call, desk: Desk) -> Reply:
         if call.stream:
-            return Reply(200, (), iter((Frame(0, seed), Frame(0, b"!"))))
-        return Reply(200, (("content-length", "16"),), seed)
+            return Reply(200, (), iter((Frame(0, desk.seed), Frame(0, b"!"))))
+        return Reply(200, (("content-length", "16"),), desk.seed)
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         return Reply(condition.status, (), condition.message.encode())
-
-    def parse(self, status: int, headers: Headers, body: bytes, call: Call) -> Completion | None:
-        return None
-
-    def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
-        return None
-
-    def twins(self, call: Call) -> tuple[Call, ...]:
-        return ()
 
 
 def tokens_of(completion: Completion, place: int) -> tuple[str, ...]:
@@ -120,7 +111,7 @@ def simulate(
     engine: Engine, text: str = "Hello!", draw: Draw = FIRST, *, stream: bool = False, **more: int
 ) -> Simulated:
     call, identity = call_of(text, stream, **more)
-    return engine.simulate(call, Plain(), identity, draw)
+    return engine.simulate(call, Spelled(), identity, draw)
 
 
 def test_a_whole_answer() -> None:
@@ -191,7 +182,7 @@ def test_attempt_and_occurrence_change_when_it_is_said() -> None:
 def test_a_stream_and_a_whole_answer_of_one_identity_take_as_long() -> None:
     whole, identity = call_of()
     streamed, _ = call_of("Hello!", True)
-    engine, dialect = Engine(1), Plain()
+    engine, dialect = Engine(1), Spelled()
     one = engine.simulate(whole, dialect, identity, Draw(0, 2))
     other = engine.simulate(streamed, dialect, identity, Draw(0, 2))
     assert (one.ttft, one.total) == (other.ttft, other.total)
@@ -200,7 +191,7 @@ def test_a_stream_and_a_whole_answer_of_one_identity_take_as_long() -> None:
 
 def test_a_profile_may_be_given() -> None:
     call, identity = call_of("Hello!", True, max_tokens=11)
-    made = Engine(1).simulate(call, Plain(), identity, profile=CLOCKWORK)
+    made = Engine(1).simulate(call, Spelled(), identity, profile=CLOCKWORK)
     assert (made.profile, made.ttft) == ("clockwork", 0.5)
     assert made.total == pytest.approx(0.6)
     assert len(sent(made)) == 12
@@ -208,7 +199,7 @@ def test_a_profile_may_be_given() -> None:
 
 def test_choices_arrive_side_by_side() -> None:
     call, identity = call_of("Hello!", True, max_tokens=10, n=4)
-    made = Engine(1).simulate(call, Plain(), identity, profile=CLOCKWORK)
+    made = Engine(1).simulate(call, Spelled(), identity, profile=CLOCKWORK)
     assert made.usage is not None
     assert made.usage.completion == 40
     assert made.total == sent(made)[-1].due < 0.5 + 0.01 * 10 + 1e-9
@@ -248,8 +239,8 @@ def test_distinct_calls_scatter() -> None:
 
 def test_created_counts_from_a_base_that_can_be_given() -> None:
     call, identity = call_of()
-    one = Engine(1).complete(call, Plain(), identity)
-    other = Engine(1, created_base=0).complete(call, Plain(), identity)
+    one = Engine(1).complete(call, Spelled(), identity)
+    other = Engine(1, created_base=0).complete(call, Spelled(), identity)
     assert one.created - other.created == CREATED_BASE
     assert (one.id, one.choices, one.fingerprint) == (other.id, other.choices, other.fingerprint)
     assert len(one.fingerprint) == 10
@@ -258,14 +249,14 @@ def test_created_counts_from_a_base_that_can_be_given() -> None:
 def test_operations_that_generate_nothing_are_answered_at_once() -> None:
     for stream in (False, True):
         call = Call("openai", "models", "models.list", RawRequest("GET", "/v1/models"), stream=stream)
-        made = Engine(1).simulate(call, Plain(), b"identity")
+        made = Engine(1).simulate(call, Spelled(), b"identity")
         assert (made.ttft, made.total, made.usage, made.completion, made.profile) == (0.0, 0.0, None, None, "")
         assert [chunk.due for chunk in sent(made)] == [0.0] * (2 if stream else 1)
         assert made.answer.headers == (() if stream else (("content-length", "16"),))
 
 
 def test_a_repeated_call_is_prepared_once() -> None:
-    engine, dialect = Engine(1), Plain()
+    engine, dialect = Engine(1), Spelled()
     for stream, writes in ((False, 1), (True, 2)):  # a stream is spelled again once, then shared
         call, identity = call_of("Hello!", stream)
         dialect.written.clear()
@@ -275,7 +266,7 @@ def test_a_repeated_call_is_prepared_once() -> None:
 
 
 def test_streams_that_share_frames_run_at_their_own_pace() -> None:
-    engine, dialect = Engine(1), Plain()
+    engine, dialect = Engine(1), Spelled()
     call, identity = call_of("Hello!", True)
     whole = [chunk.data for chunk in sent(engine.simulate(call, dialect, identity))]
     one, other = (iter(sent_lazily(engine.simulate(call, dialect, identity))) for _ in range(2))
@@ -293,13 +284,13 @@ def test_bodies_that_differ_where_the_key_does_not_are_not_mixed_up() -> None:
     engine = Engine(1)
     plain, identity = call_of()
     other, _ = call_of("Hello!", False, "gpt-4o-mini")
-    assert json.loads(sent(engine.simulate(plain, Plain(), identity))[0].data)["model"] == "gpt-4o"
-    assert json.loads(sent(engine.simulate(other, Plain(), identity))[0].data)["model"] == "gpt-4o-mini"
+    assert json.loads(sent(engine.simulate(plain, Spelled(), identity))[0].data)["model"] == "gpt-4o"
+    assert json.loads(sent(engine.simulate(other, Spelled(), identity))[0].data)["model"] == "gpt-4o-mini"
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEPT_CALLS", 3)
-    engine, dialect = Engine(1), Plain()
+    engine, dialect = Engine(1), Spelled()
     for turn in range(2):
         for n in range(5):
             call, identity = call_of(f"call {n}")
@@ -312,7 +303,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_large_request_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "KEPT_BYTES", 32_000)
-    engine, dialect = Engine(1), Plain()
+    engine, dialect = Engine(1), Spelled()
     for _ in range(2):
         call, identity = call_of("x" * 3000)
         engine.simulate(call, dialect, identity)
@@ -321,7 +312,7 @@ def test_a_large_request_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_long_stream_is_spelled_for_each_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SHARED_TOKENS", 5)
-    engine, dialect = Engine(1), Plain()
+    engine, dialect = Engine(1), Spelled()
     call, identity = call_of("Hello!", True, max_tokens=6)
     answers = [sent(engine.simulate(call, dialect, identity)) for _ in range(4)]
     assert answers == [answers[0]] * 4

@@ -1,0 +1,94 @@
+"""What the calls of a session leave behind for later ones: files, batches, stored responses. Bounded; knows no time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from llm_simulator.errors import SimulatorError
+from llm_simulator.types import JSON
+
+SESSION_BYTES = 64 << 20
+TOTAL_BYTES = 512 << 20
+SESSIONS_LIMIT = 10_000
+_OBJECT_BYTES = 64  # what an object or a value in it costs beside its text
+
+
+class ShelfFullError(SimulatorError):
+    """A session keeps more than it may. 413: trying again would not help."""
+
+    status = 413
+
+
+class MemoryShelf:
+    """The objects of one session, in order of creation (`dialects.base.Shelf`)."""
+
+    def __init__(self, limit: int = SESSION_BYTES) -> None:
+        self._kinds: dict[str, dict[str, tuple[JSON, int]]] = {}
+        self._limit = limit
+        self.bytes = 0
+
+    def get(self, kind: str, identity: str) -> JSON:
+        found = self._kinds.get(kind, {}).get(identity)
+        return found[0] if found else None
+
+    def put(self, kind: str, identity: str, value: JSON) -> None:
+        objects = self._kinds.setdefault(kind, {})
+        before = objects[identity][1] if identity in objects else 0
+        size = _size(value)
+        if self.bytes + size - before > self._limit:
+            raise ShelfFullError(
+                f"this session keeps {self.bytes} bytes; {kind} {identity} of {size} bytes would be more than the "
+                f"{self._limit} allowed: delete what is not needed, or use another session"
+            )
+        objects[identity] = (value, size)
+        self.bytes += size - before
+
+    def remove(self, kind: str, identity: str) -> bool:
+        gone = self._kinds.get(kind, {}).pop(identity, None)
+        if gone is None:
+            return False
+        self.bytes -= gone[1]
+        return True
+
+    def all(self, kind: str) -> tuple[tuple[str, JSON], ...]:
+        return tuple((identity, value) for identity, (value, _) in self._kinds.get(kind, {}).items())
+
+
+class Shelves:
+    """A shelf per session; the sessions that were not used for longest go when there are too many or they keep too much."""
+
+    def __init__(self, sessions: int = SESSIONS_LIMIT, total: int = TOTAL_BYTES) -> None:
+        self._shelves: OrderedDict[str, MemoryShelf] = OrderedDict()
+        self._sessions = sessions
+        self._total = total
+
+    def of(self, session: str) -> MemoryShelf:
+        """The session's shelf: the same one as long as it is kept."""
+        shelf = self._shelves.get(session)
+        if shelf is None:
+            self._trim()
+            shelf = self._shelves[session] = MemoryShelf()
+        self._shelves.move_to_end(session)
+        return shelf
+
+    def _trim(self) -> None:
+        while self._shelves and (
+            len(self._shelves) >= self._sessions or sum(shelf.bytes for shelf in self._shelves.values()) > self._total
+        ):
+            self._shelves.popitem(last=False)
+
+
+def _size(value: JSON) -> int:
+    """About the bytes of an object in memory. Not recursive: objects may be nested deeply."""
+    total, rest = 0, [value]
+    while rest:
+        item = rest.pop()
+        total += _OBJECT_BYTES
+        if isinstance(item, str | bytes):
+            total += len(item)
+        elif isinstance(item, dict):
+            rest.extend(item.values())
+            total += sum(map(len, item))
+        elif isinstance(item, list | tuple):
+            rest.extend(item)
+    return total
