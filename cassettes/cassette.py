@@ -160,6 +160,16 @@ class Cassette:
         """Whether the call has a playable recording. Consumes nothing."""
         return any(self._index.has(digest) for digest in self._digests(call))
 
+    async def has_model(self, call: Call) -> bool:
+        """Whether the recording that is most like the call is of its model."""
+        ids = await self._candidates(call, "") if len(self) else []
+        return bool(ids) and (await self._recorded(ids[0])).call.model == call.model
+
+    def expect(self, request: RawRequest, call: Call, masked: tuple[str, ...]) -> None:
+        """Makes the keys that `add` will need for a call whose redacted request is `request`."""
+        self._matcher.key(self._read(request), masked)
+        self._matcher.key(call)
+
     async def add(self, exchange: Exchange, call: Call, *, replace: bool) -> int:
         """Keeps an exchange and returns its id, after the commit.
 

@@ -22,11 +22,16 @@ class Committer(Generic[T]):
         self._waiting: list[tuple[T, asyncio.Future[int]]] = []
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being committed: what is added now would be alone."""
+        return self._task is None or self._task.done()
+
     async def add(self, item: T) -> int:
         """The id of `item` once it is committed. A cancelled add may still be committed."""
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
-        if self._task is None or self._task.done():
+        if self.idle:
             self._task = asyncio.create_task(self._run())
         return await done
 

@@ -22,6 +22,7 @@ from llm_simulator.cassettes.base import DigestOf, Row, absent
 from llm_simulator.cassettes.codec import Record, uncolumn, unpack, unpack_head
 from llm_simulator.cassettes.committer import Committer
 from llm_simulator.cassettes.engine import failing, file_engine, parse_url, shown, url_engine
+from llm_simulator.cassettes.quick import QuickWriter
 from llm_simulator.cassettes.tables import (
     ADD,
     COLUMNS,
@@ -61,7 +62,8 @@ async def open_file(path: Path, *, digest_of: DigestOf, fingerprint: str, writab
         raise absent(path)
     with failing(where, "open it"):
         _check_length(path)
-    return await _opened(Database(file_engine(path, writable=writable), where, digest_of, fingerprint, writable))
+    quick = QuickWriter(path) if writable else None
+    return await _opened(Database(file_engine(path, writable=writable), where, digest_of, fingerprint, writable, quick))
 
 
 def _check_length(path: Path) -> None:
@@ -100,8 +102,17 @@ async def _opened(database: Database) -> Database:
 class Database:
     """A `Store` in SQLite or PostgreSQL. One event loop uses it; other processes may use the same database."""
 
-    def __init__(self, engine: AsyncEngine, where: str, digest_of: DigestOf, fingerprint: str, writable: bool) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        where: str,
+        digest_of: DigestOf,
+        fingerprint: str,
+        writable: bool,
+        quick: QuickWriter | None = None,
+    ) -> None:
         self.where = where
+        self._quick = quick
         self._engine = engine
         self._sqlite = engine.dialect.name == "sqlite"
         self._digest_of = digest_of
@@ -183,6 +194,7 @@ class Database:
 
     async def _settle(self) -> None:
         """Folds the WAL into the file and leaves a plain file, unless another connection still uses it."""
+        self._let_go()
         await self._engine.dispose()
         async with self._writing:
             try:
@@ -194,8 +206,13 @@ class Database:
 
     async def abandon(self) -> None:
         """Lets go of all connections."""
+        self._let_go()
         await self._drop_writer()
         await self._engine.dispose()
+
+    def _let_go(self) -> None:
+        if self._quick is not None:
+            self._quick.close()
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncGenerator[AsyncConnection]:
@@ -276,7 +293,11 @@ class Database:
 
     async def add(self, exchange: Exchange, digest: bytes, run: str) -> int:
         self._check_writable()
-        return await self._committer.add(values(exchange, digest, self._fingerprint, run))
+        row = values(exchange, digest, self._fingerprint, run)
+        if self._quick is not None and self._committer.idle and (id := self._quick.add(row)) is not None:
+            self._tidy([row])
+            return id
+        return await self._committer.add(row)
 
     def _check_writable(self) -> None:
         if self._closed or not self._writable:

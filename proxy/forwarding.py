@@ -35,7 +35,6 @@ class Forwarding:
         self._recorder = recorder
         self._replace = replace
         self._scenario = scenario
-        self._background: set[asyncio.Task[bool]] = set()
 
     async def forward(
         self, call: Call, visit: Visit, entry: Entry, read_ns: int, *, record: bool, recorded: Exchange | None
@@ -49,6 +48,9 @@ class Forwarding:
         entry.source = Source.UPSTREAM.value
         url = self._upstream.locate(call.raw, call.provider)
         tap = self._tap(call, visit, read_ns) if record or recorded is not None else None
+        if tap is not None and record and self._recorder is not None:
+            # Once the request is on its way: on a pooled connection it is sent before `fetch` first waits.
+            asyncio.get_running_loop().call_soon(self._recorder.begin, tap, call)
         try:
             arrival = await self._upstream.fetch(call.raw, url)
         except UpstreamError:
@@ -114,24 +116,23 @@ class Forwarding:
     async def _settle(self, tap: Tap, call: Call, entry: Entry, *, record: bool, recorded: Exchange | None) -> None:
         fresh = tap.exchange()
         if recorded is not None:
-            entry.differs = "; ".join(compare(recorded, fresh))
+            assert self._recorder is not None
+            entry.drift = compare(recorded, await self._recorder.redacted(fresh))
+            entry.differs = entry.drift.contract()
+        commit = self._start(tap, call) if record else None
+        if commit is not None:
+            await asyncio.sleep(0)  # the row is being written while we count
         if usage := recorded_usage(fresh, dialects.of(call), call):
             entry.prompt_tokens, entry.completion_tokens = usage.prompt, usage.completion
-        if record:
-            await self._commit(tap, call, entry)
+        if commit is not None:
+            await _finish(commit, entry)
 
-    async def _commit(self, tap: Tap, call: Call, entry: Entry) -> bool:
-        """Stores it, even for a client that leaves meanwhile: it has seen the last event, and the call is counted."""
+    def _start(self, tap: Tap, call: Call) -> asyncio.Task[bool]:
         assert self._recorder is not None
-        task = asyncio.get_running_loop().create_task(self._recorder.commit(tap, call, replace=self._replace))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        try:
-            entry.recorded = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            entry.recorded = await task
-            raise
-        return entry.recorded
+        return self._recorder.commit(tap, call, replace=self._replace)
+
+    async def _commit(self, tap: Tap, call: Call, entry: Entry) -> None:
+        await _finish(self._start(tap, call), entry)
 
     async def _left_behind(
         self,
@@ -160,10 +161,17 @@ class Forwarding:
             await self._commit(tap, call, entry)
 
     async def close(self) -> None:
-        """Waits for what is still being stored."""
-        if self._background:
-            await asyncio.wait(self._background)
+        """Hangs up. What is still being stored is the recorder's to wait for."""
         await self._upstream.close()
+
+
+async def _finish(commit: asyncio.Task[bool], entry: Entry) -> None:
+    """Notes whether it was stored, even for a client that leaves meanwhile: it has seen the last event, and counts."""
+    try:
+        entry.recorded = await asyncio.shield(commit)
+    except asyncio.CancelledError:
+        entry.recorded = await commit
+        raise
 
 
 async def _rest(arrival: Arrival, tap: Tap) -> Outcome:

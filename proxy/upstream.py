@@ -5,11 +5,15 @@ Nothing is decoded, re-framed or buffered; chunks are stamped with monotonic nan
 
 from __future__ import annotations
 
+import base64
+import logging
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import SimpleNamespace
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp import hdrs
@@ -21,6 +25,8 @@ from llm_simulator.errors import RequestError, UpstreamError
 from llm_simulator.proxy.door import OWN_PREFIX
 from llm_simulator.proxy.wire import HOP_BY_HOP
 from llm_simulator.types import Headers, RawRequest
+
+log = logging.getLogger("llm_simulator.upstream")
 
 _AUTOMATIC = (hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE)  # never invented by us
 
@@ -67,12 +73,14 @@ class Upstream:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout),
             skip_auto_headers=_AUTOMATIC,
             auto_decompress=False,
-            trust_env=True,
+            # Not trust_env: that asks the environment in a thread for each request, and adds what a .netrc says.
             trace_configs=[trace],
             max_line_size=1 << 20,
             max_field_size=1 << 20,
             read_bufsize=1 << 20,
         )
+
+        self._proxy = lru_cache(maxsize=256)(proxy_for)
 
     def locate(self, raw: RawRequest, provider: str) -> URL:
         """Where the request goes.
@@ -106,6 +114,9 @@ class Upstream:
         """
         timing = _Timing()
         headers = CIMultiDict((name, value) for name, value in raw.headers if name.lower() != "content-length")
+        proxy, for_proxy = self._proxy(url.scheme, url.host or "")
+        if url.scheme == "http":
+            headers.update(for_proxy)  # it reads the request itself; of a tunnel it reads the CONNECT only
         try:
             response = await self._session.request(
                 raw.method,
@@ -113,6 +124,8 @@ class Upstream:
                 headers=headers,
                 data=raw.body or None,
                 allow_redirects=False,
+                proxy=proxy,
+                proxy_headers=for_proxy,
                 trace_request_ctx=timing,
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
@@ -131,6 +144,29 @@ class Upstream:
 
     async def close(self) -> None:
         await self._session.close()
+
+
+def proxy_for(scheme: str, host: str) -> tuple[URL | None, Mapping[str, str]]:
+    """The proxy that the environment names for a host (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY less NO_PROXY), if any.
+
+    With the headers that the proxy wants.
+    """
+    proxies = getproxies()
+    named = proxies.get(scheme) or proxies.get("all")
+    if not named or proxy_bypass(host):
+        return None, {}
+    proxy = URL(named if "://" in named else f"http://{named}")
+    if proxy.scheme not in ("http", "https"):
+        log.warning(
+            "the proxy that the environment names for %s is a %s one; only http and https ones are used: "
+            "%s is asked directly",
+            *(scheme, proxy.scheme, host),
+        )
+        return None, {}
+    if not proxy.user:
+        return proxy, {}
+    word = base64.b64encode(f"{proxy.user}:{proxy.password or ''}".encode()).decode()
+    return proxy.with_user(None), {hdrs.PROXY_AUTHORIZATION: f"Basic {word}"}
 
 
 def _theirs(name: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from llm_simulator.recorder.spill import Memory, Waiting
+from llm_simulator.redact import Ahead
 from llm_simulator.types import Call, Exchange, Headers, Outcome
 
 LARGEST = 256 << 20
@@ -27,6 +28,7 @@ class Tap:
         read_ns: when the request had been read.
         memory: the bound that all taps share.
         session, recorded_at, recorder, matcher: go into the exchange as they are.
+        ahead: is told of the answer as it comes, and redacts it as far as it can.
     """
 
     def __init__(
@@ -40,7 +42,10 @@ class Tap:
         recorder: str = "",
         matcher: int = 0,
         largest: int = LARGEST,
+        ahead: Ahead | None = None,
     ) -> None:
+        self.ahead = ahead
+        self._made: Exchange | None = None
         self._call = call
         self._start = read_ns
         self.waiting = Waiting(memory)
@@ -69,6 +74,9 @@ class Tap:
         self._headers = end_to_end(headers)
         self._connect = connect_ns
         self._head = self._offset(head_ns)
+        ahead = self.ahead
+        if ahead is not None:
+            self._try(lambda: ahead.head(self._headers))
 
     def chunk(self, at_ns: int, data: bytes) -> None:
         """A piece of the body has arrived."""
@@ -77,14 +85,30 @@ class Tap:
         if self.waiting.size + len(data) > self._largest:
             self._break(f"the answer is longer than {self._largest} bytes")
         else:
-            self._try(lambda: self.waiting.add(self._offset(at_ns), data))
+            self._try(lambda: self._take(at_ns, data))
+
+    def _take(self, at_ns: int, data: bytes) -> None:
+        self.waiting.add(self._offset(at_ns), data)
+        if self.ahead is not None:
+            self.ahead.feed(data)
 
     def end(self, outcome: Outcome) -> None:
         """The exchange is over; without this it counts as truncated."""
         self._outcome = outcome
+        self._made = None
+
+    def attempt(self, step: Callable[[], None]) -> None:
+        """A step of the recording that must not raise: where it does, the exchange is not recorded."""
+        if not self.broken:
+            self._try(step)
 
     def exchange(self) -> Exchange:
         """What was taken down, secrets included: for redaction and comparison, never for the disk."""
+        if self._made is None or self.broken:
+            self._made = self._make()
+        return self._made
+
+    def _make(self) -> Exchange:
         held: list[tuple[tuple[int, bytes], ...]] = []
         if not self.broken:
             self._try(lambda: held.append(self.waiting.chunks()))
@@ -111,6 +135,7 @@ class Tap:
 
     def close(self) -> None:
         """Gives back what it holds. Happens by itself when the tap is forgotten."""
+        self._made = None
         self.waiting.close()
 
     def __del__(self) -> None:

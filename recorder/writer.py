@@ -12,8 +12,8 @@ from llm_simulator import __version__
 from llm_simulator.errors import CassetteError
 from llm_simulator.recorder.spill import Memory
 from llm_simulator.recorder.tap import Tap
-from llm_simulator.redact import Redactor
-from llm_simulator.types import Call, Exchange
+from llm_simulator.redact import Ahead, Redactor
+from llm_simulator.types import Call, Exchange, RawRequest
 
 log = logging.getLogger("llm_simulator.recorder")
 
@@ -24,6 +24,8 @@ LARGE = 512 << 10
 
 class Keeps(Protocol):
     """The part of a cassette that the recorder needs."""
+
+    def expect(self, request: RawRequest, call: Call, masked: tuple[str, ...]) -> None: ...
 
     async def add(self, exchange: Exchange, call: Call, *, replace: bool) -> int: ...
 
@@ -79,18 +81,33 @@ class Recorder:
             recorded_at=self._now(),
             recorder=RECORDER,
             matcher=self._matcher,
+            ahead=self._redactor.ahead(call.raw),
         )
 
-    async def commit(self, tap: Tap, call: Call, *, replace: bool) -> bool:
+    def begin(self, tap: Tap, call: Call) -> None:
+        """Does what can be done while the upstream still thinks: redacts the request, makes its key."""
+        ahead = tap.ahead
+        if ahead is not None and len(call.raw.body) < LARGE:
+            tap.attempt(lambda: self._begin(ahead, call))
+
+    def _begin(self, ahead: Ahead, call: Call) -> None:
+        request = ahead.request()
+        self._cassette.expect(request.value, call, request.masked)
+
+    def commit(self, tap: Tap, call: Call, *, replace: bool) -> asyncio.Task[bool]:
         """Redacts and stores what the tap took down; True once it is committed, False (at once) where that fails.
 
-        `replace`: the first recording of this run for a key drops those of earlier runs. A caller that is cancelled
-        meanwhile does not stop the commit. Failures are counted and logged once per kind.
+        `replace`: the first recording of this run for a key drops those of earlier runs. Whoever awaits the task shields
+        it: a client that leaves does not stop the commit. Failures are counted and logged once per kind.
         """
         task = asyncio.get_running_loop().create_task(self._commit(tap, call, replace))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
+        return task
+
+    async def redacted(self, exchange: Exchange) -> Exchange:
+        """The exchange as it would be stored: what it may be compared with."""
+        return await self._redact(exchange, None)
 
     async def close(self, timeout: float = 10.0) -> None:
         """Waits for what is being stored and flushes the cassette, `timeout` seconds at most."""
@@ -111,7 +128,7 @@ class Recorder:
             exchange = tap.exchange()
             if tap.broken:
                 return self._fail(f"not recorded, the tap broke: {tap.broken}")
-            await self._cassette.add(await self._redact(exchange), call, replace=replace)
+            await self._cassette.add(await self._redact(exchange, tap.ahead), call, replace=replace)
         except CassetteError as error:
             return self._fail(str(error))
         except Exception as error:  # noqa: BLE001  # counted and logged; the client's answer must end all the same
@@ -121,10 +138,11 @@ class Recorder:
         self.recorded += 1
         return True
 
-    async def _redact(self, exchange: Exchange) -> Exchange:
+    async def _redact(self, exchange: Exchange, ahead: Ahead | None) -> Exchange:
+        redact = self._redactor.exchange if ahead is None else ahead.exchange
         if sum(len(data) for _, data in exchange.chunks) + len(exchange.request.body) < LARGE:
-            return self._redactor.exchange(exchange)
-        return await asyncio.to_thread(self._redactor.exchange, exchange)
+            return redact(exchange)
+        return await asyncio.to_thread(redact, exchange)
 
     def _fail(self, why: str, number: int = 1) -> bool:
         self.failed += number

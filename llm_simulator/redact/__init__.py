@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llm_simulator.redact.placeholder import MASKED
-from llm_simulator.redact.redactor import Finding, Redacted, Redactor, scan
+from llm_simulator.redact.redactor import Ahead, Finding, Redacted, Redactor, scan
 from llm_simulator.redact.shapes import mask
 
-__all__ = ["MASKED", "Finding", "Redacted", "Redactor", "mask", "scan"]
+__all__ = ["MASKED", "Ahead", "Finding", "Redacted", "Redactor", "mask", "scan"]

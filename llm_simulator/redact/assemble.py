@@ -33,6 +33,7 @@ _WHOLE = frozenset(
 _ORDER = frozenset({"index", "output_index", "content_index", "summary_index"})
 _DEEPEST = 64
 SEPARATOR = "\0"
+_PACKED_EVERY = 16 << 10
 
 
 class _Placed(str):
@@ -106,6 +107,55 @@ def find_assembled(text: str, found: Sequence[Document], find: Find) -> list[Spa
     return _lay_back(text, fresh(joined, find(joined)), pieces)
 
 
+class Growing:
+    """The pieces of an event stream, put together while it arrives: at its end only the joined text is left to search.
+
+    What it was told must be the text that `quiet` is asked about, from its start.
+    """
+
+    def __init__(self) -> None:
+        self._groups: Groups = defaultdict(list)
+        self._rest = ""  # a line that has not ended yet
+        self._fits: bool | None = None  # None: nothing has come yet
+        self._packed = 0
+        self.size = 0
+
+    def feed(self, text: str) -> None:
+        """The next bytes, as byte text."""
+        self.size += len(text)
+        if self._fits is None and text.strip():
+            self._fits = text[0] != "\0" and _JSON_START.match(text) is None
+        if self._fits is False:
+            return
+        lines, end, rest = text.rpartition("\n")
+        if end:
+            self._take(self._rest + lines)
+            self._rest = rest
+        else:
+            self._rest += text
+
+    def quiet(self, text: str, find: Find) -> bool:
+        """Whether nothing in the joined text is a secret; False also where it cannot tell."""
+        if not self._fits or self.size != len(text):
+            return False
+        self._take(self._rest)
+        self._rest = ""
+        joined, _ = _join(self._groups, _ESCAPED.search(text) is not None)
+        return not joined or not fresh(joined, find(joined))
+
+    def _take(self, lines: str) -> None:
+        _grow(self._groups, [_read(lines, *match.span(1)) for match in _DATA.finditer(lines)])
+        if self.size - self._packed > _PACKED_EVERY:
+            self._packed = self.size
+            self._pack()
+
+    def _pack(self) -> None:
+        """A string costs fifty bytes beside its characters: what was joined is kept as one."""
+        for path, pieces in self._groups.items():
+            if len(pieces) > 2:  # of two pieces at least: that tells that there is something to join
+                self._groups[path] = ["".join(pieces), ""]
+
+
 def assembled(text: str) -> list[tuple[str, str]]:
     """(path, joined text) of a body: what a reader of the stream sees."""
     groups = _groups(document.value for document in documents(text))
@@ -123,6 +173,11 @@ def _join(groups: Groups, escaped: bool) -> tuple[str, list[str]]:
 
 def _groups(values: Iterable[JSON]) -> Groups:
     groups: Groups = defaultdict(list)
+    _grow(groups, values)
+    return groups
+
+
+def _grow(groups: Groups, values: Iterable[JSON]) -> None:
     for value in values:
         if isinstance(value, str):
             groups[""].append(value)
@@ -130,7 +185,6 @@ def _groups(values: Iterable[JSON]) -> Groups:
             _collect(value, "", groups, 0)
         elif isinstance(value, list):
             _collect_list(value, "", groups, 0)
-    return groups
 
 
 def _collect(value: dict[str, JSON], path: str, groups: Groups, depth: int) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from llm_simulator.redact.assemble import Document, document, documents, find_assembled
+from llm_simulator.redact.assemble import Document, Growing, document, documents, find_assembled
 from llm_simulator.redact.brokenoff import find_broken_off
 from llm_simulator.redact.members import find_fields, find_members, find_parts
 from llm_simulator.redact.placeholder import Span, cover, fresh
@@ -56,12 +56,22 @@ class Finder:
         """A text that is no body: a header value, a path, a log line."""
         return self._repeat(text, note, self._plain)
 
-    def body(self, text: str, note: Note, content_type: str = "", assemble: bool = False) -> str:
-        """A body, as long as before. `assemble`: look at the joined text of its pieces too (answers, streams)."""
+    def body(
+        self, text: str, note: Note, content_type: str = "", assemble: bool = False, growing: Growing | None = None
+    ) -> str:
+        """A body, as long as before. `assemble`: look at the joined text of its pieces too (answers, streams).
+
+        `growing` has put them together already, where the body came piece by piece.
+        """
         plain = self._by_type(content_type)
         if assemble or "\\u" in text or "\\/" in text:
-            return self._both(text, note, plain, lambda now: self._joined(now, documents(now)))
+            return self._both(text, note, plain, lambda now: self._pieced(now, growing if now is text else None))
         return self._repeat(text, note, plain)
+
+    def _pieced(self, text: str, growing: Growing | None) -> list[Span]:
+        if growing is not None and growing.quiet(text, self.find):
+            return []
+        return self._joined(text, documents(text))
 
     def pieces(self, texts: Sequence[str], note: Note) -> list[str]:
         """Messages that follow one another (WebSocket), each as long as before."""

@@ -9,13 +9,15 @@ import base64
 import binascii
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from threading import Lock
 from types import MappingProxyType
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 
+from llm_simulator.redact.assemble import Growing
 from llm_simulator.redact.coding import CodingError, Decoder, known, names
 from llm_simulator.redact.eventstream import seal
 from llm_simulator.redact.finder import Finder
@@ -30,6 +32,8 @@ from llm_simulator.types import Exchange, Headers, Message, Outcome, RawRequest,
 T = TypeVar("T")
 Chunks = tuple[tuple[int, bytes], ...]
 
+LONGEST = 512 << 10
+"""Bytes of an event stream that are put together as they arrive; of a longer one everything is done at its end."""
 LARGEST = 256 << 20
 """The most bytes that an encoded body may decode to; of a bomb only the beginning is looked at."""
 
@@ -83,6 +87,10 @@ class Redactor:
         self._count(walk)
         return out
 
+    def ahead(self, raw: RawRequest) -> Ahead:
+        """For an exchange that is still under way: what can be done before its end is done before."""
+        return Ahead(lambda: self._walk(raw), raw, self._count)
+
     def request(self, raw: RawRequest) -> Redacted[RawRequest]:
         """A request without secrets."""
         walk = self._walk(raw)
@@ -120,6 +128,45 @@ class Redactor:
         return _Walk(self._finder.knowing(sent), self._headers)
 
 
+class Ahead:
+    """One exchange, redacted while it comes. `exchange` says the same as `Redactor.exchange`, only sooner."""
+
+    def __init__(self, start: Callable[[], _Walk], raw: RawRequest, count: Callable[[_Walk], None]) -> None:
+        self._start = start
+        self._raw = raw
+        self._count = count
+        self._request: Redacted[RawRequest] | None = None
+        self._growing: Growing | None = None
+
+    @cached_property
+    def _walk(self) -> _Walk:
+        return self._start()
+
+    def request(self) -> Redacted[RawRequest]:
+        """The request without secrets."""
+        if self._request is None:
+            self._request = self._walk.request(self._raw)
+        return self._request
+
+    def head(self, headers: Headers) -> None:
+        """The response head has come: an event stream that is not encoded can be put together as it arrives."""
+        plain = not header(headers, "content-encoding")
+        self._growing = Growing() if plain and "text/event-stream" in header(headers, "content-type").lower() else None
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes of the response body."""
+        if self._growing is not None:
+            self._growing.feed(data.decode("latin-1"))
+            if self._growing.size > LONGEST:
+                self._growing = None
+
+    def exchange(self, exchange: Exchange) -> Exchange:
+        """The exchange without secrets; its request must be the one given, its body what was fed."""
+        out = self._walk.exchange(exchange, self.request(), self._growing)
+        self._count(self._walk)
+        return out
+
+
 def scan(exchange: Exchange, redactor: Redactor) -> list[Finding]:
     """Secrets left in a stored exchange: in its headers, URL, bodies (raw, decoded and assembled) and messages."""
     return redactor.findings(exchange)
@@ -141,10 +188,12 @@ class _Walk:
         self.findings: list[Finding] = []
         self.beyond = 0  # how many were elsewhere than in credential headers and parameters
 
-    def exchange(self, exchange: Exchange) -> Exchange:
-        request = self.request(exchange.request)
+    def exchange(
+        self, exchange: Exchange, request: Redacted[RawRequest] | None = None, growing: Growing | None = None
+    ) -> Exchange:
+        request = request or self.request(exchange.request)
         self._finder = replace(self._finder, broken_off=exchange.outcome is not Outcome.COMPLETE)
-        response = self.response(exchange.headers, exchange.chunks, True)
+        response = self.response(exchange.headers, exchange.chunks, True, growing)
         headers, chunks = response.value
         messages = self._messages(exchange.messages)
         self._listen(exchange.model, exchange.session, exchange.reason, *exchange.provenance.values())
@@ -192,7 +241,9 @@ class _Walk:
         )
         return Redacted(clean, masked_paths(before, after, kind), 0, decoded, originals)
 
-    def response(self, headers: Headers, chunks: Chunks, assemble: bool) -> Redacted[tuple[Headers, Chunks]]:
+    def response(
+        self, headers: Headers, chunks: Chunks, assemble: bool, growing: Growing | None = None
+    ) -> Redacted[tuple[Headers, Chunks]]:
         self._listen(*self._lines(headers))
         kind = header(headers, "content-type").lower()
         coding = ", ".join(value for name, value in headers if name.lower() == "content-encoding")
@@ -200,7 +251,7 @@ class _Walk:
         plain = _decoded(raw, coding) if names(coding) else raw
         before = b"".join(plain).decode("latin-1")
         self._where = "response body"
-        after = self._finder.body(before, self._note, kind, assemble)
+        after = self._finder.body(before, self._note, kind, assemble, growing)
         headers = self._headers("response", headers)
         if after == before:
             return Redacted((headers, chunks))

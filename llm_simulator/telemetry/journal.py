@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from llm_simulator.telemetry.drift import Drift
+
+_UNSHOWN = ("report", "drift")
+
 
 @dataclass(slots=True)
 class Entry:
@@ -34,13 +38,14 @@ class Entry:
     adapted: str = ""
     outcome: str = "complete"  # or client-gone, truncated, upstream-failed
     recorded: bool = False
-    differs: str = ""  # verify mode: how the upstream's answer differs from the recorded one
+    differs: str = ""  # verify mode: how status and shape of the upstream's answer differ from the recorded one's
     note: str = ""  # e.g. why it missed or was refused
     report: str = ""  # of a miss, for a person; several lines, so not in the JSON
+    drift: Drift | None = None  # verify mode: all that changed; it quotes answers, so not in the JSON
 
     def as_json(self) -> dict[str, Any]:
         """Only what is known: None and "" are left out."""
-        named = {name: getattr(self, name) for name in self.__slots__ if name != "report"}
+        named = {name: getattr(self, name) for name in self.__slots__ if name not in _UNSHOWN}
         named["at"] = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
         return {name: value for name, value in named.items() if value is not None and value != ""}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from llm_simulator.telemetry.drift import Checked, Verification
 from llm_simulator.telemetry.journal import Entry
 
 
@@ -44,6 +45,7 @@ class Tally:
 
     lines: dict[tuple[str, str], Line] = field(default_factory=lambda: {})
     differences: list[str] = field(default_factory=lambda: [])
+    verification: Verification = field(default_factory=Verification)
 
     def add(self, entry: Entry) -> None:
         line = self.lines.setdefault((entry.provider, entry.model), Line())
@@ -54,6 +56,8 @@ class Tally:
         line.completion_tokens += entry.completion_tokens or 0
         if entry.differs:
             self.differences.append(f"{entry.method} {entry.path} {entry.model}: {entry.differs}")
+        if entry.drift is not None:
+            self.verification.add(Checked(entry.exchange, entry.method, entry.path, entry.model, entry.drift))
 
     def total(self) -> Line:
         return _sum(self.lines.values())

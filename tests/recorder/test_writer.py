@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -29,10 +30,14 @@ class Shelf:
 
     def __init__(self, error: Exception | None = None) -> None:
         self.kept: list[tuple[Exchange, Call, bool]] = []
+        self.expected: list[tuple[RawRequest, Call, tuple[str, ...]]] = []
         self.error = error
         self.flushed = 0
         self.gate = asyncio.Event()
         self.gate.set()
+
+    def expect(self, request: RawRequest, call: Call, masked: tuple[str, ...]) -> None:
+        self.expected.append((request, call, masked))
 
     async def add(self, exchange: Exchange, call: Call, *, replace: bool) -> int:
         await self.gate.wait()
@@ -60,18 +65,71 @@ def filled(made: Recorder, body: bytes = b"all is well") -> Tap:
     return tap
 
 
+async def shielded(commit: asyncio.Task[bool]) -> bool:
+    return await asyncio.shield(commit)
+
+
+def test_what_can_be_done_early_is_done_early() -> None:
+    async def main() -> None:
+        shelf = Shelf()
+        made = recorder(shelf)
+        tap = made.tap(CALL, read_ns=0)
+        made.begin(tap, CALL)
+        ((request, call, masked),) = shelf.expected
+        assert request.headers == (("authorization", "Bearer REDACTED"),)
+        assert (call, masked) == (CALL, ())
+        tap.head(200, "OK", (("content-type", "text/event-stream"),), 5)
+        for place, piece in enumerate((f'data: "{SECRET[:9]}"\n', f'\ndata: "{SECRET[9:]}"\n\n')):
+            tap.chunk(place, piece.encode())
+        tap.end(Outcome.COMPLETE)
+        assert await made.commit(tap, CALL, replace=False)
+        assert shelf.kept[0][0].request == request
+        assert SECRET[:9] not in shelf.kept[0][0].body.decode()
+
+    asyncio.run(main())
+
+
+def test_a_large_request_is_left_to_the_end() -> None:
+    async def main() -> None:
+        shelf = Shelf()
+        made = recorder(shelf)
+        large = replace(CALL, raw=replace(CALL.raw, body=b"x" * LARGE))
+        made.begin(made.tap(large, read_ns=0), large)
+        assert shelf.expected == []
+
+    asyncio.run(main())
+
+
+def test_what_fails_early_is_not_recorded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        shelf = Shelf()
+        made = recorder(shelf)
+
+        def fails(request: RawRequest, call: Call, masked: tuple[str, ...]) -> None:
+            raise ZeroDivisionError("division by zero")
+
+        monkeypatch.setattr(shelf, "expect", fails)
+        tap = made.tap(CALL, read_ns=0)
+        made.begin(tap, CALL)
+        assert not await made.commit(tap, CALL, replace=False)
+        assert (shelf.kept, made.failed) == ([], 1)
+
+    asyncio.run(main())
+    assert caplog.messages == ["not recorded, the tap broke: ZeroDivisionError: division by zero"]
+
+
 def test_a_recording() -> None:
     async def main() -> None:
         shelf = Shelf()
         memory = Memory(total=5000)
         made = recorder(shelf, memory)
         assert await made.commit(filled(made, f"it is {SECRET}".encode()), CALL, replace=True)
-        ((exchange, call, replace),) = shelf.kept
+        ((exchange, call, replaces),) = shelf.kept
         assert SECRET not in repr(exchange)
         assert exchange.request.headers == (("authorization", "Bearer REDACTED"),)
         assert (exchange.recorder, exchange.matcher, exchange.session) == (RECORDER, 7, "s")
         assert exchange.recorded_at == "2026-01-01T00:00:00.000Z"
-        assert (call, replace) == (CALL, True)
+        assert (call, replaces) == (CALL, True)
         assert (made.recorded, made.failed, made.redactions) == (1, 0, 2)
         assert memory.free == 5000
         await made.close()
@@ -131,7 +189,7 @@ def test_a_caller_that_leaves_does_not_stop_the_commit() -> None:
         shelf = Shelf()
         shelf.gate.clear()
         made = recorder(shelf)
-        waiting = asyncio.ensure_future(made.commit(filled(made), CALL, replace=False))
+        waiting = asyncio.ensure_future(shielded(made.commit(filled(made), CALL, replace=False)))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -149,7 +207,7 @@ def test_close_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
         shelf = Shelf()
         shelf.gate.clear()
         made = recorder(shelf)
-        waiting = asyncio.ensure_future(made.commit(filled(made), CALL, replace=False))
+        waiting = made.commit(filled(made), CALL, replace=False)
         await asyncio.sleep(0)
         await made.close(timeout=0.01)
         assert made.failed == 1

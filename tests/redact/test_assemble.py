@@ -7,13 +7,15 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_simulator.redact.assemble import assembled, document, documents, find_assembled
+from llm_simulator.redact import assemble
+from llm_simulator.redact.assemble import Growing, assembled, document, documents, find_assembled
 from llm_simulator.redact.eventstream import payloads, seal
 from llm_simulator.redact.placeholder import Span, cover
 
@@ -187,3 +189,41 @@ def test_event_stream_checksums() -> None:
     assert sealed == frame(b'{"a":"______-a!"}') + second + b"tail"
     assert seal(first + second) == first + second
     assert payloads("\0" * 30) == []
+
+
+def grown(text: str, cuts: Sequence[int]) -> Growing:
+    growing = Growing()
+    edges = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    for start, end in pairwise(edges):
+        growing.feed(text[start:end])
+    return growing
+
+
+PIECES = st.sampled_from(["S3C", "RET-", "abc", "!", "S3CRET-x!", "\\", '"', "\u00e9", "\n", "data: ", " "])
+BODIES = st.one_of(
+    st.lists(PIECES.map(chat), max_size=8).map(sse),
+    st.lists(st.builds(chat, PIECES, st.integers(0, 1)), max_size=8).map(
+        lambda events: sse(events).replace("\n", "\r\n")
+    ),
+    st.lists(PIECES, max_size=8).map(lambda pieces: "".join(f"data: {piece}\n" for piece in pieces)),
+    st.lists(PIECES, max_size=8).map("".join),
+    st.lists(PIECES.map(chat), max_size=4).map(json.dumps),
+)
+
+
+@given(BODIES, st.lists(st.integers(0, 2000), max_size=12), st.sampled_from([1, 16 << 10]))
+def test_what_grew_says_the_same_as_the_whole(text: str, cuts: Sequence[int], packed: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assemble, "_PACKED_EVERY", packed)
+        quiet = grown(text, cuts).quiet(text, find)
+    found = find_assembled(text, documents(text), find)
+    assert not (quiet and found)
+    if text.startswith("data: ") or text.startswith("event: "):
+        assert quiet == (not found)
+
+
+def test_what_grew_tells_nothing_of_another_text() -> None:
+    text = sse([chat("hello")])
+    growing = grown(text, [3])
+    assert not growing.quiet(text + " ", find)
+    assert growing.quiet(text, find)

@@ -64,3 +64,13 @@ def test_redaction_keeps_length_and_json(shared: Path) -> None:
         assert stored.masked == ()
         if stored.marks:
             json.loads(stored.body)
+
+
+def test_redaction_while_it_comes_says_the_same(shared: Path) -> None:
+    redactor = Redactor({"PLANTED_TOKEN": "chatcmpl-does-not-occur"})
+    for _, exchange in exchanges(shared):
+        ahead = redactor.ahead(exchange.request)
+        ahead.head(exchange.headers)
+        for start in range(0, len(exchange.body), 97):
+            ahead.feed(exchange.body[start : start + 97])
+        assert ahead.exchange(exchange) == redactor.exchange(exchange)
