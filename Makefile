@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test check lint types unit setup setup-test clean
+.PHONY: serve test check lint types types-capture unit compatibility setup setup-test clean
 
 serve: setup            ## set up and serve offline on 127.0.0.1:8080
 	$(BIN)/llm-simulator serve $(ARGS)
@@ -15,7 +15,7 @@ test: setup-test        ## set up everything and run the whole test suite with c
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=90
 
-check: lint types test  ## what CI runs
+check: lint types types-capture test  ## what CI runs
 
 lint: setup-test        ## style and the direction of imports
 	$(BIN)/ruff check .
@@ -26,8 +26,18 @@ types: setup-test       ## both type checkers, strict
 	$(BIN)/mypy
 	$(BIN)/pyright
 
+types-capture: setup-test  ## the HTTPS_PROXY door against mitmproxy's types, in the interpreter that has it (made once)
+	python=$$($(BIN)/python tests/wire/door_rig.py) && $(BIN)/mypy --config-file= --strict --allow-untyped-calls \
+	  --cache-dir .mypy_cache/capture --python-executable "$$python" proxy/forward.py
+
 unit: setup-test        ## the quick part: no sockets, no recordings of others, seconds
 	$(BIN)/pytest -q -m "not wire and not shared" -n auto $(ARGS)
+
+compatibility: setup-test ## run every SDK against the server and write docs/compatibility.md
+	PYTHONPATH=tests/wire $(BIN)/python tests/conformance/compatibility.py
+
+image-steps:             ## the steps of deploy/Dockerfile without a container engine; PYTHON is the image's python
+	$(PYTHON) deploy/try_steps.py $(PYTHON)
 
 setup: $(VENV)/.installed
 setup-test: $(VENV)/.installed-test

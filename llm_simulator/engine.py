@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from llm_simulator.cassettes.key import Matcher
 from llm_simulator.config.load import from_mapping
-from llm_simulator.config.settings import Settings
+from llm_simulator.config.settings import Label, Settings, Validation
 from llm_simulator.dialects.sse import events
 from llm_simulator.errors import ConfigError, RequestError, SimulatorError
 from llm_simulator.proxy.known import Known
@@ -26,7 +26,7 @@ from llm_simulator.types import JSON, RawRequest
 __all__ = ["Checkpoint", "DeterministicRng", "SimulationEngine", "Timed"]
 
 _PATH = "/v1/chat/completions"
-_HEADERS = (("content-type", "application/json"),)
+_HEADERS = (("content-type", "application/json"), ("authorization", "Bearer sk-in-process"))
 
 
 class Timed(NamedTuple):
@@ -126,7 +126,9 @@ class SimulationEngine:
         """(due, bytes) of each chunk, and the speed."""
         state = self._running()
         known = Known(RawRequest("POST", _PATH, headers=_HEADERS, body=_encoded(request)), state.matcher)
-        problem = known.problem()
+        strict = state.settings.validation is Validation.PROVIDER
+        problem = known.objection() if strict else known.problem()
+        problem = problem or known.stranger(state.settings.models, strict=strict)
         if problem is not None:
             raise RequestError(problem.name, problem.message, status=problem.status, param=problem.param)
         draw = Draw(0, state.occurrences.next("", known.identity, 0))
@@ -141,7 +143,9 @@ def _state(config: Settings | Mapping[str, Any] | None) -> _State:
     settings = config if isinstance(config, Settings) else from_mapping(config or {})
     if settings.speed < 0:
         raise ConfigError(f"speed is {settings.speed:g}; 0 (no waits) or above is allowed")
-    return _State(settings, Engine(settings.seed, settings.scenario), Matcher(settings.rules), Occurrences())
+    labelled = settings.label is Label.BODY
+    engine = Engine(settings.seed, settings.scenario, style=settings.style, labelled=labelled)
+    return _State(settings, engine, Matcher(settings.rules), Occurrences())
 
 
 def _encoded(request: dict[str, JSON]) -> bytes:

@@ -278,7 +278,7 @@ class Completion:
     """What the engine generated (or what was read out of a recorded answer), before a dialect spells it.
 
     `id` and `seed` are the raw material of the ids that a provider shows: lower-case hex, at least 32 digits.
-    `created` is in seconds since the epoch.
+    `created` is in seconds since the epoch. `labelled`: its id and model are to tell that it was simulated (`ids.marked`).
     """
 
     id: str
@@ -287,6 +287,7 @@ class Completion:
     choices: tuple[Choice, ...]
     usage: Usage
     fingerprint: str = ""
+    labelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +314,11 @@ class Reply:
 class Condition:
     """A refusal or error by name, provider-neutral; a dialect spells it in its provider's envelope.
 
-    `name` is one of `errors.yaml`'s or one of ours ("cassette_miss", "bad_json", "missing_parameter", ...).
-    `extra` is shown inside the error object under our own key, e.g. the miss report. `retry` is the advice
+    `name` is one of the catalogue's (`dialects/conditions.py`: "openai.rate_limit_requests", or the part after the dot),
+    whose status, headers and body are then sent exactly, or one of ours ("cassette_miss", "not_simulated", ...).
+    `message`, `param`, `code` and `type` stand in for the catalogue's own where they are given; `values` fill its
+    placeholders, by name, where the request itself does not tell them, and `details` stands where the provider has
+    structured ones. `extra` is shown inside the error object under our own key, e.g. the miss report. `retry` is the advice
     in `x-should-retry` (None: none given).
     """
 
@@ -328,3 +332,5 @@ class Condition:
     retry_after: float | None = None
     extra: JSON = None
     headers: Headers = ()
+    values: tuple[tuple[str, str], ...] = ()
+    details: JSON = None

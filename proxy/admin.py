@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,7 @@ from aiohttp import web
 from llm_simulator import __version__
 from llm_simulator.cassettes.cassette import Cassette
 from llm_simulator.config.settings import Settings
+from llm_simulator.proxy.pages import PAGES
 from llm_simulator.telemetry.observer import Observer
 
 if TYPE_CHECKING:
@@ -33,15 +35,18 @@ class Admin:
         self._recorder = recorder
         self._observer = observer
         self.draining = False
+        self._document = b""
         self._routes: dict[str, Handler] = {
             "/": self._about,
             "/health": self._health,
             "/live": self._live,
             "/ready": self._ready,
             "/metrics": self._metrics,
+            "/openapi.json": self._openapi,
             "/admin/calls": self._calls,
             "/admin/summary": self._summary,
             "/admin/cassette": self._cassette_state,
+            "/admin/providers": self._providers,
         }
 
     def route(self, path: str) -> Handler | None:
@@ -122,6 +127,20 @@ class Admin:
         if recorder is None or not self._settings.mode.writes:
             return {}
         return {"recorded": recorder.recorded, "failed_writes": recorder.failed, "redactions": recorder.redactions}
+
+    async def _providers(self, _: web.BaseRequest) -> web.Response:
+        from llm_simulator.proxy.providers import listing
+
+        return _json(await asyncio.to_thread(listing))
+
+    async def _openapi(self, _: web.BaseRequest) -> web.Response:
+        """Made once, when first asked for: it simulates an example of everything."""
+        if not self._document:
+            from llm_simulator.proxy.openapi import document
+
+            made = await asyncio.to_thread(document, PAGES)
+            self._document = json.dumps(made, indent=1, ensure_ascii=False).encode() + b"\n"
+        return web.Response(body=self._document, content_type="application/json")
 
     async def _unknown(self, request: web.BaseRequest) -> web.Response:
         known = [path for path in self._routes if path.startswith("/admin/")]

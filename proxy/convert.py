@@ -6,7 +6,7 @@ from llm_simulator.dialects.base import Dialect
 from llm_simulator.errors import CassetteError
 from llm_simulator.proxy.replay import Replayed
 from llm_simulator.redact.coding import CodingError, decode
-from llm_simulator.types import Answer, Call, Chunk, Exchange, Source, Usage, header
+from llm_simulator.types import Answer, Call, Chunk, Completion, Exchange, Source, Usage, header
 
 _STREAM_SHARE = 0.2
 """Of a recorded whole answer's time, the share that passes before its first token when it is streamed: no token times
@@ -56,6 +56,15 @@ def recorded_usage(exchange: Exchange, dialect: Dialect, call: Call) -> Usage | 
     except CodingError:
         return None
     return dialect.usage(exchange.status, exchange.headers, body, _as_recorded(exchange, call))
+
+
+def recorded_completion(exchange: Exchange, dialect: Dialect, call: Call) -> Completion | None:
+    """What a recorded answer says, where it can be read."""
+    try:
+        body = plain_body(exchange)
+    except CodingError:
+        return None
+    return dialect.parse(exchange.status, exchange.headers, body, _as_recorded(exchange, call))
 
 
 def _as_recorded(exchange: Exchange, call: Call) -> Call:

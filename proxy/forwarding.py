@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 from llm_simulator import dialects
 from llm_simulator.errors import UpstreamError
 from llm_simulator.proxy.convert import recorded_usage
+from llm_simulator.proxy.dialogues import Relayed
 from llm_simulator.proxy.door import Visit
+from llm_simulator.proxy.sockets import Dialogue
 from llm_simulator.proxy.upstream import Arrival, Upstream
 from llm_simulator.recorder.compare import compare
 from llm_simulator.recorder.tap import Tap
@@ -54,11 +57,56 @@ class Forwarding:
         try:
             arrival = await self._upstream.fetch(call.raw, url)
         except UpstreamError:
-            entry.outcome = Outcome.UPSTREAM_FAILED.value
-            if tap is not None and record:
-                tap.end(Outcome.UPSTREAM_FAILED)
-                await self._commit(tap, call, entry)
+            await self._failed(tap if record else None, call, entry)
             raise
+        return self._answer(arrival, tap, call, entry, record=record, recorded=recorded)
+
+    async def converse(
+        self, call: Call, visit: Visit, entry: Entry, read_ns: int, *, record: bool
+    ) -> Answer | Dialogue:
+        """The upstream's WebSocket, or its answer where it declines. Verifying compares answers, not conversations.
+
+        Raises:
+            UpstreamError, RequestError: as `forward`.
+        """
+        entry.source = Source.UPSTREAM.value
+        url = self._upstream.locate(call.raw, call.provider)
+        tap = self._tap(call, visit, read_ns) if record else None
+        try:
+            reached = await self._upstream.converse(call.raw, url)
+        except UpstreamError:
+            await self._failed(tap, call, entry)
+            raise
+        if isinstance(reached, Arrival):
+            return self._answer(reached, tap, call, entry, record=record, recorded=None)
+        if tap is not None:
+            tap.head(101, "Switching Protocols", reached.headers, reached.head_ns, reached.connect_ns)
+
+        async def store(outcome: Outcome) -> None:
+            entry.outcome = outcome.value
+            if tap is not None:
+                tap.end(outcome)
+                await self._commit(tap, call, entry)
+
+        return Relayed(reached.socket, reached.headers, reached.protocol, tap, store)
+
+    async def _failed(self, tap: Tap | None, call: Call, entry: Entry) -> None:
+        """Nothing came back: that is recorded, too."""
+        entry.outcome = Outcome.UPSTREAM_FAILED.value
+        if tap is not None:
+            tap.end(Outcome.UPSTREAM_FAILED)
+            await self._commit(tap, call, entry)
+
+    def _answer(
+        self,
+        arrival: Arrival,
+        tap: Tap | None,
+        call: Call,
+        entry: Entry,
+        *,
+        record: bool,
+        recorded: Exchange | None,
+    ) -> Answer:
         if tap is not None:
             tap.head(arrival.status, arrival.reason, arrival.headers, arrival.head_ns, arrival.connect_ns)
         headers = (
@@ -119,20 +167,19 @@ class Forwarding:
             assert self._recorder is not None
             entry.drift = compare(recorded, await self._recorder.redacted(fresh))
             entry.differs = entry.drift.contract()
-        commit = self._start(tap, call) if record else None
-        if commit is not None:
-            await asyncio.sleep(0)  # the row is being written while we count
-        if usage := recorded_usage(fresh, dialects.of(call), call):
-            entry.prompt_tokens, entry.completion_tokens = usage.prompt, usage.completion
-        if commit is not None:
-            await _finish(commit, entry)
-
-    def _start(self, tap: Tap, call: Call) -> asyncio.Task[bool]:
-        assert self._recorder is not None
-        return self._recorder.commit(tap, call, replace=self._replace)
+        entry.later = partial(_count, fresh, call, entry)
+        if record:
+            await self._commit(tap, call, entry)
 
     async def _commit(self, tap: Tap, call: Call, entry: Entry) -> None:
-        await _finish(self._start(tap, call), entry)
+        """Stores it, even for a client that leaves meanwhile: it has seen the last event, and the call is counted."""
+        assert self._recorder is not None
+        commit = self._recorder.commit(tap, call, replace=self._replace)
+        try:
+            entry.recorded = await asyncio.shield(commit)
+        except asyncio.CancelledError:
+            entry.recorded = await commit
+            raise
 
     async def _left_behind(
         self,
@@ -165,13 +212,10 @@ class Forwarding:
         await self._upstream.close()
 
 
-async def _finish(commit: asyncio.Task[bool], entry: Entry) -> None:
-    """Notes whether it was stored, even for a client that leaves meanwhile: it has seen the last event, and counts."""
-    try:
-        entry.recorded = await asyncio.shield(commit)
-    except asyncio.CancelledError:
-        entry.recorded = await commit
-        raise
+def _count(exchange: Exchange, call: Call, entry: Entry) -> None:
+    """Notes the provider's own token counts."""
+    if usage := recorded_usage(exchange, dialects.of(call), call):
+        entry.prompt_tokens, entry.completion_tokens = usage.prompt, usage.completion
 
 
 async def _rest(arrival: Arrival, tap: Tap) -> Outcome:

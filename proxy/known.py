@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Generic, TypeVar
 
 from llm_simulator import dialects
 from llm_simulator.cassettes.key import Matcher
 from llm_simulator.dialects.base import Dialect
+from llm_simulator.dialects.known_models import answered, unknown
 from llm_simulator.proxy.door import Visit, enter
 from llm_simulator.proxy.sessions import session_of
 from llm_simulator.types import Call, Condition, RawRequest, header
@@ -29,7 +31,17 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 class Known:
     """A call with what follows from it alone."""
 
-    __slots__ = ("_checked", "_identity", "_matcher", "_problem", "accepted", "call", "dialect")
+    __slots__ = (
+        "_checked",
+        "_identity",
+        "_matcher",
+        "_objection",
+        "_problem",
+        "_stranger",
+        "accepted",
+        "call",
+        "dialect",
+    )
 
     def __init__(self, raw: RawRequest, matcher: Matcher) -> None:
         self.call: Call = dialects.read(raw)
@@ -39,6 +51,8 @@ class Known:
         self._identity = b""
         self._checked = False
         self._problem: Condition | None = None
+        self._objection: Condition | EllipsisType | None = ...
+        self._stranger: tuple[bool, Condition | None] | None = None
 
     @property
     def identity(self) -> bytes:
@@ -53,6 +67,19 @@ class Known:
             self._problem = self.dialect.check(self.call)
             self._checked = True
         return self._problem
+
+    def objection(self) -> Condition | None:
+        """What the provider itself would refuse: broken structure, and what else it does not take."""
+        if self._objection is ...:
+            self._objection = self.problem() or self.dialect.validate(self.call)
+        return self._objection
+
+    def stranger(self, models: Collection[str], *, strict: bool) -> Condition | None:
+        """The refusal of a model that neither the provider nor `models`, which are the same throughout a run, has."""
+        if self._stranger is None or self._stranger[0] is not strict:
+            known = answered(self.call, models, strict)
+            self._stranger = strict, None if known else unknown(self.call, models)
+        return self._stranger[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 from llm_simulator import dialects
 from llm_simulator.cassettes.cassette import Cassette, Found
 from llm_simulator.cassettes.key import Matcher
-from llm_simulator.config.settings import Settings
+from llm_simulator.config.settings import Label, Settings, Validation
 from llm_simulator.dialects.base import Dialect
 from llm_simulator.errors import RequestError, SimulatorError
 from llm_simulator.proxy import convert
@@ -24,11 +24,12 @@ from llm_simulator.simulator import decide as decisions
 from llm_simulator.simulator.draws import Draw
 from llm_simulator.simulator.shelf import Shelves
 from llm_simulator.telemetry.journal import Entry
-from llm_simulator.types import Answer, Call, Chunk, Condition, Headers, RawRequest, Reply, Source, Usage, header
+from llm_simulator.types import Answer, Call, Chunk, Condition, Headers, Mode, RawRequest, Reply, Source, Usage, header
 
 if TYPE_CHECKING:
     from llm_simulator.proxy.forwarding import Forwarding
-    from llm_simulator.simulator.engine import Engine, Place
+    from llm_simulator.proxy.sockets import Dialogue
+    from llm_simulator.simulator.engine import Engine, Place, Simulated
 
 log = logging.getLogger("llm_simulator.calls")
 
@@ -53,6 +54,8 @@ class Performer:
         self._reader = Reader(Matcher(settings.rules))
         self._occurrences = Occurrences()
         self._shelves = Shelves()
+        self._strict = settings.validation is Validation.PROVIDER
+        self._recorded_models: set[str] = set()
         self._prepared: OrderedDict[tuple[int, str, bool], _Prepared] = OrderedDict()
         self._prepared_bytes = 0
 
@@ -60,7 +63,9 @@ class Performer:
     def _engine(self) -> Engine:
         from llm_simulator.simulator.engine import Engine  # with texts and profiles: a replay does not pay for them
 
-        return Engine(self._settings.seed, self._settings.scenario)
+        settings = self._settings
+        labelled = settings.label is Label.BODY
+        return Engine(settings.seed, settings.scenario, style=settings.style, labelled=labelled)
 
     def read(self, method: str, target: str, headers: RawHeaders, body: bytes) -> Asked:
         """The request, with the call that it makes.
@@ -81,18 +86,17 @@ class Performer:
             SimulatorError: anything that `refusal` turns into an answer.
         """
         known, visit, session = asked.known, asked.visit, asked.session
-        call, dialect = known.call, known.dialect
-        found, adapted = await self._find(call, dialect, session)
-        decision = decisions.decide(
-            self._settings.mode,
-            found=found,
-            simulable=call.operation in dialect.simulates,
-            problem=known.problem,
-        )
+        call = known.call
+        found, adapted = await self._find(call, known.dialect, session)
+        decision = self._decide(known, found)
         match decision:
             case decisions.Replay(found=hit):
+                self._retain(known, hit, session)
                 return self._replay(known, hit, adapted, entry)
             case decisions.Simulate():
+                stranger = known.stranger(self._settings.models, strict=self._strict)
+                if stranger is not None and not await self._recorded(call):
+                    return self.refuse(stranger, call, entry)
                 return self._simulate(known, visit, session, entry)
             case decisions.Refuse(condition=condition):
                 return self.refuse(condition, call, entry)
@@ -108,6 +112,64 @@ class Performer:
             case _:
                 assert_never(decision)
 
+    def _decide(self, known: Known, found: Found | None) -> decisions.Decision[Found]:
+        return decisions.decide(
+            self._settings.mode,
+            found=found,
+            simulable=known.call.operation in known.dialect.simulates,
+            problem=known.objection if self._strict else known.problem,
+        )
+
+    async def converse(self, asked: Asked, entry: Entry, read_ns: int) -> Answer | Dialogue:
+        """What answers a WebSocket handshake: a conversation, or the answer that declines it.
+
+        Raises:
+            SimulatorError: anything that `refusal` turns into an answer.
+        """
+        call, dialect = asked.known.call, asked.known.dialect
+        found = None
+        if self._cassette is not None and self._settings.mode.looks_up:
+            found = await self._cassette.find(call, asked.session, self._settings.seed)
+        match self._decide(asked.known, found):
+            case decisions.Replay(found=hit) if hit.exchange.status == 101:
+                from llm_simulator.proxy.dialogues import Played
+
+                entry.source, entry.exchange = Source.CASSETTE.value, hit.id
+                settings = self._settings
+                return Played(hit.exchange, call, settings.rules, entry, dialect.event, settings.speed)
+            case decisions.Simulate() if call.operation in dialect.converses:
+                return self._act(asked, entry)
+            case decisions.Forward(record=record) if self._forwarding is not None:
+                return await self._forwarding.converse(call, asked.visit, entry, read_ns, record=record)
+            case _:
+                return await self.answer(asked, entry, read_ns)
+
+    def _act(self, asked: Asked, entry: Entry) -> Dialogue:
+        from llm_simulator.proxy.dialogues import Acted
+
+        known, visit = asked.known, asked.visit
+        entry.source = Source.SIMULATOR.value
+        occurrence = visit.occurrence
+        if occurrence is None:
+            occurrence = self._occurrences.next(asked.session, known.identity, visit.attempt)
+        draw = Draw(visit.attempt, occurrence)
+        place = self._place(asked.session, visit.base_url)
+        talk = self._engine.talk(known.call, known.dialect, known.identity, place)
+
+        def simulate(call: Call, identity: bytes) -> Simulated:
+            return self._engine.simulate(call, known.dialect, identity, draw, at_once=self._settings.speed == 0)
+
+        return Acted(talk, simulate, entry, self._settings.speed)
+
+    async def _recorded(self, call: Call) -> bool:
+        """Whether the cassette knows the call's model."""
+        if self._cassette is None or call.model in self._recorded_models:
+            return self._cassette is not None
+        known = await self._cassette.has_model(call)
+        if known and len(self._recorded_models) < 1024:
+            self._recorded_models.add(call.model)
+        return known
+
     async def _find(self, call: Call, dialect: Dialect, session: str) -> tuple[Found | None, bool]:
         """The recording of `call`, or of its twin (then True: it must be converted)."""
         if self._cassette is None or not self._settings.mode.looks_up:
@@ -122,7 +184,17 @@ class Performer:
                 return found, True
         return None, False
 
+    def _retain(self, known: Known, found: Found, session: str) -> None:
+        """A later call that is simulated may refer to what was replayed: a response that the conversation goes on from."""
+        call, dialect = known.call, known.dialect
+        if self._settings.mode is Mode.AUTO and call.operation in dialect.stateful & dialect.generates:
+            completion = convert.recorded_completion(found.exchange, dialect, call)
+            if completion is not None:
+                dialect.retain(call, completion, self._shelves.of(session))
+
     def _replay(self, known: Known, found: Found, adapted: bool, entry: Entry) -> Answer:
+        if found.exchange.status == 101:
+            return self.refuse(_UPGRADE, known.call, entry)
         entry.source, entry.exchange = Source.CASSETTE.value, found.id
         prepared = self._prepare(known, found, adapted)
         entry.virtual_ttft, entry.virtual_total = prepared.replayed.ttft, prepared.replayed.total
@@ -206,7 +278,9 @@ class Performer:
         """Answers a request that another one contains, all at once."""
         known = self._reader.known(raw)
         call, dialect = known.call, known.dialect
-        problem = known.problem() or (None if call.operation in dialect.simulates else decisions.NOT_SIMULATED)
+        problem = known.objection() if self._strict else known.problem()
+        problem = problem or known.stranger(self._settings.models, strict=self._strict)
+        problem = problem or (None if call.operation in dialect.simulates else decisions.NOT_SIMULATED)
         if problem is not None:
             return dialect.refuse(problem, call)
         answer = self._engine.simulate(call, dialect, known.identity, at_once=True, place=place).answer
@@ -246,12 +320,24 @@ class Performer:
         condition = Condition(name, error.status, str(error), param=param, code=name, retry=retry)
         return self.refuse(condition, call, entry)
 
+    def headers(self, source: Source) -> Headers:
+        """What every answer says of itself."""
+        return self._headers(source)
+
     def _headers(self, source: Source, *more: tuple[str, str]) -> Headers:
         return (
             ("x-llm-simulator-source", source.value),
             ("x-llm-simulator-scenario", self._settings.scenario),
             *more,
         )
+
+
+_UPGRADE = Condition(
+    "upgrade_required",
+    426,
+    "What was recorded for this call is a WebSocket; ask with `Upgrade: websocket`.",
+    retry=False,
+)
 
 
 def _missed(message: str, extra: object) -> Condition:
@@ -270,11 +356,11 @@ def _relabel(answer: Answer, source: Source) -> Answer:
 
 
 def _immediate(reply: Reply, more: Headers, source: Source) -> Answer:
-    """A reply that is due at once."""
-    if isinstance(reply.body, bytes):
-        chunks: tuple[Chunk, ...] = (Chunk(0.0, reply.body),) if reply.body else ()
-    else:
-        chunks = tuple(Chunk(0.0, frame.data) for frame in reply.body)
-    length = sum(len(chunk.data) for chunk in chunks)
+    """A reply that is due at once; a stream stays one, without a length."""
     headers = tuple(item for item in reply.headers if item[0].lower() != "content-length")
-    return Answer(reply.status, (*headers, ("content-length", str(length)), *more), chunks, source=source)
+    if not isinstance(reply.body, bytes):
+        frames = tuple(Chunk(0.0, frame.data) for frame in reply.body)
+        return Answer(reply.status, (*headers, *more), frames, source=source)
+    chunks = (Chunk(0.0, reply.body),) if reply.body else ()
+    length = ("content-length", str(len(reply.body)))
+    return Answer(reply.status, (*headers, length, *more), chunks, source=source)

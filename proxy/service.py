@@ -18,6 +18,7 @@ from llm_simulator.proxy.admin import Admin
 from llm_simulator.proxy.door import DOOR_HEADER, Guard, Visit
 from llm_simulator.proxy.known import Asked
 from llm_simulator.proxy.perform import Performer
+from llm_simulator.proxy.sockets import Dialogue, accept, is_upgrade
 from llm_simulator.proxy.wire import Delivery, Sent, Wire, sent
 from llm_simulator.telemetry.journal import Entry
 from llm_simulator.telemetry.observer import Observer
@@ -108,12 +109,14 @@ class Service:
             asked, problem = self._performer.unreadable(method), error
         entry = self._entry(asked.known.call, asked.visit)
         try:
-            answer = await self._answer(asked, entry, read_ns, problem)
+            answer = await self._answer(asked, entry, read_ns, problem, upgrade=is_upgrade(request))
         except asyncio.CancelledError:  # the client left before there was a response head
             entry.outcome = Outcome.CLIENT_GONE.value
             entry.duration = self._loop.time() - started
             self._observer.add(entry)
             raise
+        if not isinstance(answer, Answer):
+            return await self._converse(request, answer, entry, started)
         if answer.source in (Source.MISS, Source.REFUSAL):
             answer = self._masked(answer)
         if origin:
@@ -157,13 +160,28 @@ class Service:
             session=self._clean(visit.session) if visit.session else "",
         )
 
-    async def _answer(self, asked: Asked, entry: Entry, read_ns: int, problem: RequestError | None) -> Answer:
+    async def _converse(
+        self, request: web.BaseRequest, dialogue: Dialogue, entry: Entry, started: float
+    ) -> web.StreamResponse:
+        """A WebSocket, from the answer to its handshake to its end."""
+        entry.status = 101
+        try:
+            return await accept(request, dialogue, self._performer.headers(Source(entry.source)))
+        finally:
+            entry.duration = self._loop.time() - started
+            self._observer.add(entry)
+
+    async def _answer(
+        self, asked: Asked, entry: Entry, read_ns: int, problem: RequestError | None, *, upgrade: bool
+    ) -> Answer | Dialogue:
         call = asked.known.call
         if self._admin.draining:
             problem = RequestError("shutting_down", "llm-simulator is shutting down: no new calls", status=503)
         if problem is not None:
             return self._performer.refusal(problem, call, entry)
         try:
+            if upgrade:
+                return await self._performer.converse(asked, entry, read_ns)
             return await self._performer.answer(asked, entry, read_ns)
         except SimulatorError as error:
             log.warning("%s %s: %s", entry.method, entry.path, self._clean(str(error)))
@@ -189,6 +207,7 @@ class Service:
             entry.duration = self._loop.time() - started
             if delivery.first is not None:
                 entry.ttft = delivery.first - started
+            entry.settle()
             if entry.differs:
                 entry.differs = self._mask(entry.differs)
             self._observer.add(entry)

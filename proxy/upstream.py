@@ -10,6 +10,7 @@ import logging
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from yarl import URL
 from llm_simulator.dialects import PROVIDER_HOSTS, provider_of
 from llm_simulator.errors import RequestError, UpstreamError
 from llm_simulator.proxy.door import OWN_PREFIX
+from llm_simulator.proxy.sockets import LARGEST, Socket, protocols
 from llm_simulator.proxy.wire import HOP_BY_HOP
 from llm_simulator.types import Headers, RawRequest
 
@@ -48,9 +50,34 @@ class Arrival:
 
 
 @dataclass(slots=True)
+class Upgraded:
+    """A WebSocket to an upstream, its subprotocol, and the head of its handshake (see `Arrival`)."""
+
+    socket: Socket
+    protocol: str
+    headers: Headers
+    head_ns: int
+    connect_ns: int
+
+
+@dataclass(slots=True)
 class _Timing:
     started_ns: int = 0
     connect_ns: int = 0
+
+
+@dataclass(slots=True)
+class _Handshake(_Timing):
+    """What an upstream answered to a handshake: aiohttp shows neither the head nor, where it declines, the body."""
+
+    status: int = 0
+    reason: str = ""
+    headers: Headers = ()
+    head_ns: int = 0
+    body: bytes = b""
+
+
+_HANDSHAKE: ContextVar[_Handshake] = ContextVar("handshake")
 
 
 class Upstream:
@@ -66,6 +93,7 @@ class Upstream:
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_start.append(_connect_started)
         trace.on_connection_create_end.append(_connect_ended)
+        trace.on_request_end.append(_answered)
         self._session = aiohttp.ClientSession(
             # A context of our own: aiohttp's is made when it is imported, and then SSL_CERT_FILE is fixed.
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ssl=ssl.create_default_context()),
@@ -131,16 +159,48 @@ class Upstream:
         except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
             raise _as_upstream_error(error, url) from error
         head_ns = time.monotonic_ns()
-        received = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
         return Arrival(
             status=response.status,
             reason=response.reason or "",
-            headers=tuple((name, value) for name, value in received if _theirs(name.lower())),
+            headers=_received(response),
             head_ns=head_ns,
             connect_ns=timing.connect_ns,
             chunks=_Body(response, url),
             close=response.close,
         )
+
+    async def converse(self, raw: RawRequest, url: URL) -> Arrival | Upgraded:
+        """Asks for a WebSocket and returns it, or the answer of an upstream that declined.
+
+        Raises:
+            UpstreamError: unreachable, certificate refused, timed out, or broken off before the head.
+        """
+        shaken = _Handshake()
+        token = _HANDSHAKE.set(shaken)
+        left_out = ("content-length", "sec-websocket-")
+        headers = CIMultiDict((name, value) for name, value in raw.headers if not name.lower().startswith(left_out))
+        proxy, for_proxy = self._proxy(url.scheme, url.host or "")
+        try:
+            socket = await self._session.ws_connect(
+                url,
+                headers=headers,
+                protocols=protocols(raw.headers),
+                autoclose=False,
+                max_msg_size=LARGEST,
+                proxy=proxy,
+                proxy_headers=for_proxy,
+            )
+        except aiohttp.WSServerHandshakeError as error:
+            if shaken.status in (0, 101):  # it agreed, but not as RFC 6455 wants it
+                raise UpstreamError(
+                    "upstream_reset", f"{url.host}: bad WebSocket handshake: {_short(error)}"
+                ) from error
+            return _declined(shaken)
+        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
+            raise _as_upstream_error(error, url) from error
+        finally:
+            _HANDSHAKE.reset(token)
+        return Upgraded(Socket(socket, None), socket.protocol or "", shaken.headers, shaken.head_ns, shaken.connect_ns)
 
     async def close(self) -> None:
         await self._session.close()
@@ -198,13 +258,45 @@ class _Body(AsyncIterator[tuple[int, bytes]]):
             ) from error
 
 
+def _received(response: aiohttp.ClientResponse) -> Headers:
+    received = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers)
+    return tuple((name, value) for name, value in received if _theirs(name.lower()))
+
+
+def _declined(shaken: _Handshake) -> Arrival:
+    async def body() -> AsyncIterator[tuple[int, bytes]]:
+        if shaken.body:
+            yield time.monotonic_ns(), shaken.body
+
+    return Arrival(
+        shaken.status, shaken.reason, shaken.headers, shaken.head_ns, shaken.connect_ns, body(), close=lambda: None
+    )
+
+
+def _timing(context: SimpleNamespace) -> _Timing:
+    timing: _Timing | None = context.trace_request_ctx
+    return timing or _HANDSHAKE.get()
+
+
 async def _connect_started(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-    context.trace_request_ctx.started_ns = time.monotonic_ns()
+    _timing(context).started_ns = time.monotonic_ns()
 
 
 async def _connect_ended(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-    timing: _Timing = context.trace_request_ctx
+    timing = _timing(context)
     timing.connect_ns += time.monotonic_ns() - timing.started_ns
+
+
+async def _answered(_: aiohttp.ClientSession, context: SimpleNamespace, end: aiohttp.TraceRequestEndParams) -> None:
+    """Of a handshake, while there is still something to see."""
+    shaken = _HANDSHAKE.get(None)
+    if context.trace_request_ctx is not None or shaken is None:
+        return
+    response = end.response
+    shaken.status, shaken.reason, shaken.head_ns = response.status, response.reason or "", time.monotonic_ns()
+    shaken.headers = _received(response)
+    if response.status != 101:
+        shaken.body = await response.read()
 
 
 def _as_upstream_error(error: BaseException, url: URL) -> UpstreamError:

@@ -6,11 +6,12 @@ What is held is not redacted yet and never readable on disk (see `spill`).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from llm_simulator.recorder.spill import Memory, Waiting
 from llm_simulator.redact import Ahead
-from llm_simulator.types import Call, Exchange, Headers, Outcome
+from llm_simulator.types import Call, Exchange, Headers, Message, Outcome
 
 LARGEST = 256 << 20
 """The most bytes of one answer that are recorded; a longer one is dropped, counted and reported."""
@@ -46,6 +47,7 @@ class Tap:
     ) -> None:
         self.ahead = ahead
         self._made: Exchange | None = None
+        self._messages = False  # what is waiting are WebSocket messages: one of them may begin with any bytes
         self._call = call
         self._start = read_ns
         self.waiting = Waiting(memory)
@@ -92,6 +94,11 @@ class Tap:
         if self.ahead is not None:
             self.ahead.feed(data)
 
+    def message(self, who: str, opcode: int, data: bytes) -> None:
+        """A WebSocket message was said now."""
+        self._messages = True
+        self.chunk(time.monotonic_ns(), (b"c" if who == "client" else b"s") + bytes((opcode,)) + data)
+
     def end(self, outcome: Outcome) -> None:
         """The exchange is over; without this it counts as truncated."""
         self._outcome = outcome
@@ -122,7 +129,7 @@ class Tap:
             stream=call.stream,
             status=self._status,
             headers=self._headers,
-            chunks=held[0] if held else (),
+            chunks=held[0] if held and not self._messages else (),
             reason=self._reason,
             outcome=Outcome.TRUNCATED if self.broken else self._outcome,
             session=self._session,
@@ -131,6 +138,7 @@ class Tap:
             head_ns=self._head,
             recorder=self._recorder,
             matcher=self._matcher,
+            messages=tuple(_message(*one) for one in held[0]) if held and self._messages else (),
         )
 
     def close(self) -> None:
@@ -153,6 +161,10 @@ class Tap:
     def _break(self, why: str) -> None:
         self.broken = why
         self.waiting.close()
+
+
+def _message(at_ns: int, held: bytes) -> Message:
+    return Message("client" if held[:1] == b"c" else "server", held[1], held[2:], at_ns)
 
 
 def end_to_end(headers: Headers) -> Headers:

@@ -194,3 +194,26 @@ BLOCKS: tuple[str, ...] = (
     "✅ done · ⏳ waiting · ❌ dropped",
 )
 """Markdown and other scripts, each a paragraph of its own between paragraphs of prose."""
+
+LOREM: tuple[str, ...] = (
+    """
+Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore et dolore magna
+aliqua. Ut enim ad minim veniam, quis nostrud exercitation ullamco laboris nisi ut aliquip ex ea commodo consequat. Duis
+aute irure dolor in reprehenderit in voluptate velit esse cillum dolore eu fugiat nulla pariatur. Excepteur sint occaecat
+cupidatat non proident, sunt in culpa qui officia deserunt mollit anim id est laborum. Sed ut perspiciatis unde omnis
+iste natus error sit voluptatem accusantium doloremque laudantium. Nemo enim ipsam voluptatem quia voluptas sit aspernatur
+aut odit aut fugit. Neque porro quisquam est, qui dolorem ipsum quia dolor sit amet. Quis autem vel eum iure reprehenderit
+qui in ea voluptate velit esse. Totam rem aperiam, eaque ipsa quae ab illo inventore veritatis. Ut labore et dolore magnam
+aliquam quaerat voluptatem. Itaque earum rerum hic tenetur a sapiente delectus. Temporibus autem quibusdam et aut officiis
+debitis.
+""",
+    """
+Vestibulum ante ipsum primis in faucibus orci luctus et ultrices. Curabitur non nulla sit amet nisl tempus convallis quis
+ac lectus. Praesent sapien massa, convallis a pellentesque nec, egestas non nisi. Mauris blandit aliquet elit, eget
+tincidunt nibh pulvinar a. Donec rutrum congue leo eget malesuada. Vivamus suscipit tortor eget felis porttitor volutpat.
+Pellentesque in ipsum id orci porta dapibus. Nulla quis lorem ut libero malesuada feugiat. Cras ultricies ligula sed magna
+dictum porta. Proin eget tortor risus. Quisque velit nisi, pretium ut lacinia in, elementum id enim. Sed porttitor lectus
+nibh, at tempor magna convallis quis.
+""",
+)
+"""Placeholder Latin after Cicero, as printers have used it since the 1500s."""

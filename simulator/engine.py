@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from llm_simulator.dialects.base import Desk, Dialect, Shelf
+from llm_simulator.dialects.base import Desk, Dialect, Shelf, Talk
 from llm_simulator.errors import SimulatorError
 from llm_simulator.profiles import Profile, pick
 from llm_simulator.simulator.draws import FIRST, Draw, Lot, Stratified
@@ -103,11 +103,13 @@ class Engine:
         *,
         created_base: int = CREATED_BASE,
         style: Style = PLAIN,
+        labelled: bool = False,
     ) -> None:
         self._seed = seed
         self._scenario = scenario
         self._created_base = created_base
         self._style = style
+        self._labelled = labelled
         self._kept: OrderedDict[tuple[object, ...], _Prepared] = OrderedDict()
         self._kept_bytes = 0
         self._place = Place(MemoryShelf(), runs_nothing)
@@ -162,6 +164,10 @@ class Engine:
             prepared.completion,
         )
 
+    def talk(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> Talk:
+        """The conversation that a WebSocket handshake opens."""
+        return dialect.talk(call, self._desk(self._seed_of(identity), identity, place))
+
     def _complete(self, call: Call, dialect: Dialect, identity: bytes) -> tuple[Completion, tuple[str, ...]]:
         ask = dialect.ask(call)
         lot = Lot(self._seed, self._scenario, identity)
@@ -172,10 +178,11 @@ class Engine:
             created=self._created(identity),
             model=call.model,
             choices=made.choices,
-            usage=Usage(ask.prompt_tokens, made.tokens, exact=ask.exact),
+            usage=Usage(ask.prompt_tokens, made.tokens, reasoning=made.reasoning, exact=ask.exact and made.exact),
             fingerprint=f"{keyed(self._seed, 'fingerprint', call.model):016x}"[:10],
+            labelled=self._labelled,
         )
-        return completion, ask.warnings
+        return completion, (*ask.warnings, *made.warnings)
 
     def _seed_of(self, identity: bytes, *more: int) -> bytes:
         """16 bytes that ids are made from."""
@@ -213,7 +220,7 @@ class Engine:
         return _Prepared(reply, _headers(reply), profile, steps, tokens, completion, warnings)
 
     def _stateful(self, call: Call, dialect: Dialect, identity: bytes, draw: Draw, place: Place) -> _Prepared:
-        """Depends on what the session did before, so it is never kept."""
+        """Depends on what the session did before, so it is kept only where the call refers to nothing of that."""
         if call.operation not in dialect.generates:
             # Two equal calls make two objects: the occurrence is part of what their ids derive from.
             seed = self._seed_of(identity, draw.attempt, draw.occurrence)
@@ -223,7 +230,10 @@ class Engine:
         if isinstance(asked, Condition):
             reply = dialect.refuse(asked, call)
             return _Prepared(reply, _headers(reply))
-        prepared = self._generated(call, asked, dialect, identity)
+        if asked is call:
+            prepared = self._prepared(call, dialect, identity, place)
+        else:
+            prepared = self._generated(call, asked, dialect, identity)
         assert prepared.completion is not None
         dialect.retain(call, prepared.completion, place.shelf)
         return prepared

@@ -1,21 +1,43 @@
-"""Values that satisfy a JSON schema (draft 2020-12, the part that structured outputs use), drawn from a seed.
+"""Values that satisfy a JSON schema, drawn from a seed: structured outputs and the arguments of tool calls.
 
-Honoured: type (also a list, and Gemini's upper case), nullable, enum, const, properties, required, items, prefixItems,
-minItems, maxItems, uniqueItems, minimum and maximum with their exclusive forms, multipleOf, minLength, maxLength,
-common formats, anyOf, oneOf, allOf, $ref within the document, recursion. Not: pattern, not, if, dependencies.
+Honoured: draft 2020-12 with the older spellings and Gemini's (see schema_forms): types, enum, const, bounds, lengths,
+patterns, formats, objects, arrays, allOf, anyOf, oneOf, not, if, dependencies, references within the document, recursion.
+What cannot be made directly (not, oneOf, if, contains) is made, checked and made again; a budget of steps ends that.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
+from llm_simulator.simulator import schema_numbers
+from llm_simulator.simulator.patterns import PatternError, matching
 from llm_simulator.simulator.rng import DeterministicRng
-from llm_simulator.simulator.text import chain
+from llm_simulator.simulator.schema_check import Checker, rules_of, unique
+from llm_simulator.simulator.schema_flat import ANY_KINDS, DEEP, Flattener
+from llm_simulator.simulator.schema_forms import (
+    PATTERNS,
+    Document,
+    ImpossibleError,
+    Schema,
+    both,
+    kinds_of,
+    listed,
+    objects,
+    same,
+    spelled,
+)
+from llm_simulator.simulator.schema_strings import string_of, words
 from llm_simulator.types import JSON
 
-DEEP = 5  # levels below which only what is required is made
-DEEPEST = 40  # levels at which a schema that requires itself is given up
+TRIES = 24  # of one value, where it must be checked
+ITEMS = 1000  # the most items or properties made because the schema requires so many
+_OPTIONAL = 0.6  # the share of optional properties that are there
+_CHECKED = frozenset(
+    ("not", "oneOf", "allOf", "$ref", "$dynamicRef", "if", "contains", "dependentSchemas", "dependentRequired")
+) | {"propertyNames", "patternProperties", "unevaluatedProperties", "examples", "anyOf", "dependencies"}
 _PLAIN: JSON = {
     "type": "object",
     "properties": {"title": {"type": "string"}, "count": {"type": "integer"}, "done": {"type": "boolean"}},
@@ -24,210 +46,267 @@ _PLAIN: JSON = {
 """What JSON mode without a schema answers with."""
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A value, and why it does not satisfy its schema ("" where it does)."""
+
+    value: JSON
+    problem: str = ""
+
+
 def value_of(schema: JSON, rng: DeterministicRng) -> JSON:
     """A value that is valid under `schema`; {} and True allow anything and get a small object."""
-    if not isinstance(schema, Mapping) or not schema:
-        return _Maker(_PLAIN, rng).make(_PLAIN, 0)
-    return _Maker(schema, rng).make(schema, 0)
+    return made_of(schema, rng).value
+
+
+def made_of(schema: JSON, rng: DeterministicRng) -> Made:
+    """A value for `schema`. Where none was found: one that is as near as it came, and the reason."""
+    root = schema if (isinstance(schema, Mapping) and schema) or schema is False else _PLAIN
+    maker = _Maker(root, rng)
+    try:
+        return Made(maker.make(root, 0), maker.flattener.refused)
+    except (ImpossibleError, RecursionError) as error:
+        reason = str(error) or "nested too deeply"
+    near = _Maker(root, rng, lenient=True)
+    try:
+        value = near.make(root, 0)
+    except (ImpossibleError, RecursionError):
+        value = {}
+    return Made(value, f"schema: no value satisfies it: {reason}")
 
 
 class _Maker:
-    __slots__ = ("_rng", "_root")
+    """Makes values of one document. `lenient`: null where nothing satisfies a part, and nothing is made twice."""
 
-    def __init__(self, root: JSON, rng: DeterministicRng) -> None:
-        self._root = root
+    def __init__(self, root: JSON, rng: DeterministicRng, *, lenient: bool = False) -> None:
+        document = Document(root)
         self._rng = rng
+        self._checker = Checker(document)
+        self._lenient = lenient
+        self.flattener = Flattener(document, rng)
 
     def make(self, given: JSON, depth: int) -> JSON:
-        schema = self._resolved(given, depth)
-        if not schema or depth > DEEPEST:
-            return self._words(1, 3) if depth <= DEEPEST else None
-        if "const" in schema:
-            return schema["const"]
-        if schema.get("enum"):
-            return self._pick(schema["enum"])
-        match self._kind(schema, depth):
+        """A value that satisfies `given`.
+
+        Raises:
+            ImpossibleError: none was found.
+        """
+        form = spelled(given)
+        if form is True:
+            return words(self._rng, 1, 3)
+        if math.isinf(self.flattener.height(given)):
+            if self._lenient and depth >= DEEP:
+                return None
+            if not self._lenient:
+                raise ImpossibleError("it requires itself without end, or something that is never allowed")
+        reason = "false: nothing is allowed here"
+        for attempt in range(0 if form is False else 1 if self._lenient else TRIES):
+            self.flattener.spend()
+            try:
+                flat = self.flattener.flat(form, depth)
+                value = self._value(flat, depth, attempt)
+            except ImpossibleError as error:
+                if self.flattener.exhausted:
+                    raise
+                reason = str(error)
+                continue
+            checked = flat.keys() & _CHECKED or (isinstance(form, dict) and form.keys() & _CHECKED)
+            reason = self._checker.complaint(value, form) if checked else ""
+            if not reason or self._lenient:
+                return value
+        if self._lenient:
+            return None
+        raise ImpossibleError(reason)
+
+    def _value(self, flat: Schema, depth: int, attempt: int) -> JSON:
+        if "const" in flat:
+            return self._allowed([flat["const"]], flat, "const")
+        if isinstance(flat.get("enum"), list):
+            return self._allowed(flat["enum"], flat, "enum")
+        examples = [value for value in listed(flat.get("examples")) if self._checker.valid(value, flat)]
+        if examples and self._rng.next_f64() < 0.5:
+            return self._pick(examples)
+        match self._kind(flat, depth, attempt):
             case "object":
-                return self._object(schema, depth)
+                return self._object(flat, depth)
             case "array":
-                return self._array(schema, depth)
+                return self._array(flat, depth, attempt)
             case "integer":
-                return self._integer(schema)
+                return schema_numbers.integer_of(flat, self._rng)
             case "number":
-                return self._number(schema)
+                return schema_numbers.number_of(flat, self._rng)
             case "boolean":
                 return self._rng.next_f64() < 0.5
             case "null":
                 return None
             case _:
-                return self._string(schema)
+                return string_of(flat, self._rng)
 
-    def _resolved(self, given: JSON, depth: int) -> dict[str, JSON]:
-        """One plain schema: references followed, `allOf` merged, one branch of `anyOf` and `oneOf` taken."""
-        schema: dict[str, JSON] = dict(given) if isinstance(given, Mapping) else {}
-        for _ in range(DEEPEST):
-            if "$ref" in schema:
-                schema = _merged(
-                    {name: part for name, part in schema.items() if name != "$ref"}, self._at(schema["$ref"])
-                )
-            elif "allOf" in schema:
-                parts = schema.pop("allOf")
-                for part in parts:
-                    schema = _merged(schema, part)
-            elif branches := schema.pop("anyOf", None) or schema.pop("oneOf", None):
-                schema = _merged(schema, self._branch(branches, depth))
-            else:
-                break
-        return schema
+    def _allowed(self, values: list[Any], flat: Schema, keyword: str) -> JSON:
+        """One of the values that the other keywords leave."""
+        others = {name: part for name, part in flat.items() if name != keyword}
+        left = [value for value in values if self._checker.valid(value, others)]
+        if not left:
+            raise ImpossibleError(f"{keyword}: the other keywords leave none of the values")
+        return self._pick(left)
 
-    def _branch(self, branches: JSON, depth: int) -> JSON:
-        """Any branch; deep down the plainest, so that recursion ends."""
-        if depth < DEEP:
-            return self._pick(branches)
-        return min(branches, key=lambda branch: len(str(branch)) if isinstance(branch, Mapping) else 0)
+    def _kind(self, flat: Schema, depth: int, attempt: int) -> str:
+        kinds = kinds_of(flat) or _implied(flat)
+        if not kinds:
+            return ANY_KINDS[self._rng.below(len(ANY_KINDS))] if attempt else "string"
+        if len(kinds) == 1:
+            return kinds[0]
+        if depth >= DEEP:
+            return min(kinds, key=lambda kind: (kind in ("object", "array"), kind != "null"))
+        if "null" in kinds and self._rng.next_f64() < 0.8:
+            kinds = [kind for kind in kinds if kind != "null"]
+        return str(self._pick(kinds))
 
-    def _at(self, reference: JSON) -> JSON:
-        """What `#/$defs/name` points at; {} where it points at nothing in this document."""
-        place = self._root
-        for step in str(reference).removeprefix("#").strip("/").split("/"):
-            if not step:
-                continue
-            step = step.replace("~1", "/").replace("~0", "~")
-            place = place.get(step, {}) if isinstance(place, Mapping) else {}
-        return place
-
-    def _kind(self, schema: Mapping[str, JSON], depth: int) -> str:
-        kinds = schema.get("type")
-        if isinstance(kinds, list) and kinds:
-            named = [str(kind).lower() for kind in kinds]
-            return "null" if "null" in named and depth >= DEEP else str(self._pick(named))
-        if schema.get("nullable") is True and depth >= DEEP:
-            return "null"
-        if isinstance(kinds, str):
-            return kinds.lower()
-        if "properties" in schema or "required" in schema:
-            return "object"
-        if "items" in schema or "prefixItems" in schema:
-            return "array"
-        return "number" if schema.keys() & {"minimum", "maximum", "multipleOf"} else "string"
-
-    def _object(self, schema: Mapping[str, JSON], depth: int) -> JSON:
-        properties = schema.get("properties")
-        known: Mapping[str, JSON] = properties if isinstance(properties, Mapping) else {}
-        required = [str(name) for name in schema.get("required") or ()]
+    def _object(self, flat: Schema, depth: int) -> JSON:
         made: dict[str, JSON] = {}
-        for name, part in known.items():
-            if name in required or (depth < DEEP and self._rng.next_f64() < 0.6):
-                made[name] = self.make(part, depth + 1)
-        more = schema.get("additionalProperties")
-        for name in required:
-            if name not in made:
-                made[name] = self.make(more if isinstance(more, Mapping) else {}, depth + 1)
+        required = [str(name) for name in listed(flat.get("required"))]
+        known = objects(flat.get("properties"))
+        most = flat.get("maxProperties", max(ITEMS, len(known) + len(required)))
+        wanted = self._wanted(flat, required, depth)
+        missing = [name for name in dict.fromkeys((*required, *wanted)) if name not in known]
+        if barred := [name for name in required if False in rules_of(flat, name)]:
+            raise ImpossibleError(f"required: {barred[0]!r} is not allowed")
+        for name in [*(name for name in known if name in wanted or name in required), *missing]:
+            if name in required:
+                made[name] = self._property(flat, name, depth)
+            elif len(made) + sum(other not in made for other in required) < most:
+                self._try_property(made, flat, name, depth)
+        self._fill(made, flat, depth)
         return made
 
-    def _array(self, schema: Mapping[str, JSON], depth: int) -> JSON:
-        first = schema.get("prefixItems")
-        made = [self.make(part, depth + 1) for part in first] if isinstance(first, list) else []
-        least = int(schema.get("minItems") or 0)
-        wanted = least if depth >= DEEP else max(least, len(made), 1 + self._rng.below(3))
-        most = schema.get("maxItems")
-        wanted = wanted if most is None else min(wanted, int(most))
-        items = schema.get("items", {})
-        for _ in range(20 * wanted):  # a set of few values may not have as many different ones as were drawn for
-            if len(made) >= wanted:
+    def _wanted(self, flat: Schema, required: list[str], depth: int) -> dict[str, None]:
+        """Optional properties that are to be there, with what those need (names in order, as an ordered set)."""
+        needs = objects(flat.get("dependentRequired"))
+        touchy = objects(flat.get("dependentSchemas"))
+        drawn = [
+            name
+            for name in objects(flat.get("properties"))
+            if depth < DEEP and self._rng.next_f64() < _OPTIONAL and name not in touchy and name not in required
+        ]
+        wanted: dict[str, None] = {}
+        while drawn:
+            name = drawn.pop()
+            if name not in wanted and name not in required:
+                wanted[name] = None
+                drawn.extend(str(need) for need in listed(needs.get(name)))
+        return wanted
+
+    def _fill(self, made: dict[str, JSON], flat: Schema, depth: int) -> None:
+        """Further properties where too few are there, and some where the schema is a map."""
+        known = objects(flat.get("properties"))
+        rest = flat.get("additionalProperties")
+        a_map = (
+            not known and depth < DEEP and (isinstance(rest, Mapping) or bool(objects(flat.get("patternProperties"))))
+        )
+        least = int(flat.get("minProperties", 0))
+        if least > ITEMS:
+            raise ImpossibleError(f"minProperties {least} is more than {ITEMS}, which is the most made here")
+        wanted = max(least, 1 + self._rng.below(2) if a_map and not made else 0)
+        for name in known:
+            if len(made) < least and name not in made:
+                self._try_property(made, flat, name, depth)
+        for name in self._names(flat):
+            if len(made) >= min(wanted, flat.get("maxProperties", wanted)):
+                return
+            if name not in made:
+                self._try_property(made, flat, name, depth)
+        if len(made) < least:
+            raise ImpossibleError(f"minProperties: only {len(made)} of {least} could be made")
+
+    def _names(self, flat: Schema) -> Iterator[str]:
+        """Names that a schema without a list of its own may have."""
+        patterns = list(objects(flat.get("patternProperties")))
+        closed = flat.get("additionalProperties", True) is False or flat.get("unevaluatedProperties") is False
+        for attempt in range(40 + 4 * min(int(flat.get("minProperties", 0)), ITEMS)):
+            if patterns and (closed or attempt % 2):
+                try:
+                    yield matching(patterns[attempt % len(patterns)], self._rng, 3)
+                except PatternError:
+                    continue
+            elif not closed and "propertyNames" in flat:
+                name = self.make({"type": "string", "allOf": [flat["propertyNames"]]}, DEEP)
+                yield str(name)
+            elif not closed:
+                yield words(self._rng, 1, 1).lower() + ("" if attempt < 20 else str(attempt))
+
+    def _try_property(self, made: dict[str, JSON], flat: Schema, name: str, depth: int) -> None:
+        """Adds an optional property where a value for it can be made."""
+        if "propertyNames" in flat and not self._checker.valid(name, flat["propertyNames"]):
+            return
+        if self.flattener.height({"allOf": list(rules_of(flat, name))}) > 1000:
+            return
+        try:
+            made[name] = self._property(flat, name, depth)
+        except ImpossibleError:
+            if self.flattener.exhausted:
+                raise
+
+    def _property(self, flat: Schema, name: str, depth: int) -> JSON:
+        rules = list(rules_of(flat, name))
+        return self.make(rules[0] if len(rules) == 1 else {"allOf": rules}, depth + 1)
+
+    def _array(self, flat: Schema, depth: int, attempt: int) -> JSON:
+        first, rest = listed(flat.get("prefixItems")), flat.get("items", True)
+        least = int(flat.get("minItems", 0))
+        contained = int(flat.get("minContains", 1)) if "contains" in flat else 0
+        if least > ITEMS or contained > ITEMS:
+            raise ImpossibleError(f"minItems {max(least, contained)} is more than {ITEMS}, which is the most made here")
+        wanted = least if depth >= DEEP else max(least, len(first) or 1 + self._rng.below(3))
+        # What must be contained comes last, behind the fixed items or, at every other try, as one of them.
+        wanted = max(wanted, contained + (len(first) if contained and attempt % 2 == 0 else 0))
+        wanted = min(wanted, int(flat.get("maxItems", wanted)))
+        made: list[JSON] = []
+        for place in range(wanted):
+            part = first[place] if place < len(first) else rest
+            if place >= wanted - contained:
+                part = both(part, flat["contains"])
+            try:
+                made.append(self._item(part, made, bool(flat.get("uniqueItems")), depth + 1))
+            except ImpossibleError:
+                if place < least or contained or self.flattener.exhausted:
+                    raise
                 break
-            value = self.make(items, depth + 1)
-            if not schema.get("uniqueItems") or value not in made:
-                made.append(value)
-        return made[:wanted] if most is not None else made
+        return made
 
-    def _integer(self, schema: Mapping[str, JSON]) -> int:
-        low, high = _bounds(schema, 1, 100)
-        step = schema.get("multipleOf") or 1
-        least, most = math.ceil(low / step), math.floor(high / step)
-        return int((least + self._rng.below(max(most - least + 1, 1))) * step)
+    def _item(self, part: JSON, made: list[JSON], different: bool, depth: int) -> JSON:
+        for _ in range(30 if different else 1):
+            value = self.make(part, depth)
+            if not different or unique([*made, value]):
+                return value
+        values = next((listed(rule.get("enum")) for rule in [spelled(part)] if isinstance(rule, dict)), [])
+        for value in values:
+            if self._checker.valid(value, part) and not any(same(value, other) for other in made):
+                return value
+        raise ImpossibleError("uniqueItems: there are not enough different values")
 
-    def _number(self, schema: Mapping[str, JSON]) -> float:
-        low, high = _bounds(schema, 0, 100)
-        if step := schema.get("multipleOf"):
-            least, most = math.ceil(low / step), math.floor(high / step)
-            return float((least + self._rng.below(max(most - least + 1, 1))) * step)
-        value = round(low + self._rng.next_f64() * (high - low), 2)
-        return float(value) if low <= value <= high else (low + high) / 2
-
-    def _string(self, schema: Mapping[str, JSON]) -> str:
-        text = self._formatted(str(schema.get("format", "")))
-        if text is not None:
-            return text
-        least, most = int(schema.get("minLength") or 0), schema.get("maxLength")
-        text = self._words(1, 4)
-        while len(text) < least:
-            text += " " + self._words(1, 4)
-        return text if most is None or len(text) <= int(most) else text[: int(most)]
-
-    def _words(self, least: int, most: int) -> str:
-        words = chain().words
-        drawn = (words[self._rng.below(len(words))] for _ in range(least + self._rng.below(most - least + 1)))
-        return " ".join(word.strip(".,;:!?*`“”") for word in drawn)
-
-    def _formatted(self, name: str) -> str | None:
-        below, rng = self._rng.below, self._rng
-        day = f"{2020 + below(7)}-{1 + below(12):02}-{1 + below(28):02}"
-        clock = f"{below(24):02}:{below(60):02}:{below(60):02}Z"
-        match name:
-            case "date":
-                return day
-            case "time":
-                return clock
-            case "date-time":
-                return f"{day}T{clock}"
-            case "duration":
-                return f"PT{1 + below(59)}M"
-            case "email":
-                return f"user{below(1000)}@example.com"
-            case "hostname":
-                return f"host{below(1000)}.example.com"
-            case "ipv4":
-                return f"192.0.2.{below(256)}"
-            case "ipv6":
-                return f"2001:db8::{below(65536):x}"
-            case "uri":
-                return f"https://example.com/{below(100000)}"
-            case "uuid":
-                bits = f"{rng.next_u64():016x}{rng.next_u64():016x}"
-                return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
-            case _:
-                return None
-
-    def _pick(self, options: JSON) -> JSON:
+    def _pick(self, options: list[Any]) -> JSON:
         return options[self._rng.below(len(options))]
 
 
-def _bounds(schema: Mapping[str, JSON], low: int, high: int) -> tuple[float, float]:
-    """The allowed range: what the schema leaves open is near the bound that it has, else [low, high]."""
-    step = 1 if str(schema.get("type", "")).lower() == "integer" else 0.01
-    least, most = schema.get("minimum"), schema.get("maximum")
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    if isinstance(above, (int, float)) and not isinstance(above, bool):
-        least = above + step
-    if isinstance(below, (int, float)) and not isinstance(below, bool):
-        most = below - step
-    if least is None:
-        least = low if most is None or most >= low else most - (high - low)
-    if most is None:
-        most = max(high, least + (high - low))
-    return least, most
+_OF_OBJECTS = {
+    "properties",
+    "required",
+    "additionalProperties",
+    "patternProperties",
+    "minProperties",
+    "maxProperties",
+} | {
+    "propertyNames",
+    "dependentRequired",
+    "dependentSchemas",
+    "unevaluatedProperties",
+}
+_OF_ARRAYS = {"items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains"}
+_OF_NUMBERS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
+_OF_STRINGS = {"minLength", "maxLength", "pattern", "format", PATTERNS}
 
 
-def _merged(one: Mapping[str, JSON], other: JSON) -> dict[str, JSON]:
-    """Both schemas at once: properties and required united, of the rest the second one's word counts."""
-    if not isinstance(other, Mapping):
-        return dict(one)
-    made = {**one, **other}
-    if "properties" in one and "properties" in other:
-        made["properties"] = {**one["properties"], **other["properties"]}
-    if "required" in one and "required" in other:
-        made["required"] = [*one["required"], *(name for name in other["required"] if name not in one["required"])]
-    if "allOf" in one and "allOf" in other:
-        made["allOf"] = [*one["allOf"], *other["allOf"]]
-    return made
+def _implied(flat: Schema) -> list[str]:
+    """The type that a schema without `type` speaks of."""
+    families = (("object", _OF_OBJECTS), ("array", _OF_ARRAYS), ("number", _OF_NUMBERS), ("string", _OF_STRINGS))
+    return [kind for kind, keywords in families if flat.keys() & keywords][:1]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from llm_simulator import tokens
-from llm_simulator.simulator.corpus import BLOCKS, TOPICS
+from llm_simulator.simulator.corpus import BLOCKS, LOREM, TOPICS
 from llm_simulator.simulator.rng import DeterministicRng
 
 STAY = 0.85  # the chance that the next sentence is on the topic of the last one
@@ -106,34 +106,41 @@ def chain() -> Chain:
     return Chain(tuple(TOPICS.values()))
 
 
-def for_model(model: str) -> TextWriter:
-    """The writer in the encoding of `model`; models of one encoding share it."""
-    found = _BY_MODEL.get(model)
-    return found if found is not None else _of_model(model)
+@cache
+def lorem() -> Chain:
+    return Chain(LOREM)
 
 
-_BY_MODEL: dict[str, TextWriter] = {}
-_BY_ENCODING: dict[str, TextWriter] = {}
+def for_model(model: str, style: str = "markov") -> TextWriter:
+    """The writer of a style ("markov" or "lorem") in the encoding of `model`; models of one encoding share it."""
+    found = _BY_MODEL.get((model, style))
+    return found if found is not None else _of_model(model, style)
+
+
+_BY_MODEL: dict[tuple[str, str], TextWriter] = {}
+_BY_ENCODING: dict[tuple[str, str], TextWriter] = {}
 _MODELS = 1024
 """Model names kept: a client may send any number of them."""
 
 
-def _of_model(model: str) -> TextWriter:
+def _of_model(model: str, style: str) -> TextWriter:
     name = tokens.encoding_name(model)
-    if name not in _BY_ENCODING:
-        _BY_ENCODING[name] = TextWriter(name)
-    found = _BY_ENCODING[name]
+    found = _BY_ENCODING.get((name, style))
+    if found is None:
+        made = TextWriter(name, lorem(), ()) if style == "lorem" else TextWriter(name)
+        found = _BY_ENCODING[name, style] = made
     if len(_BY_MODEL) < _MODELS:
-        _BY_MODEL[model] = found
+        _BY_MODEL[model, style] = found
     return found
 
 
 class TextWriter:
     """Writes in the tokens of one encoding. Words are tokenised when they are first used, then kept."""
 
-    def __init__(self, encoding: str) -> None:
+    def __init__(self, encoding: str, words: Chain | None = None, blocks: tuple[str, ...] = BLOCKS) -> None:
         self._model = encoding  # its name stands for a model that has it
-        self._chain = chain()
+        self._chain = words or chain()
+        self.blocks = blocks
         self._units: dict[str, Unit] = {}
         self._cuts: dict[tuple[str, int], tuple[str, ...] | None] = {}
 
@@ -215,7 +222,8 @@ class _Pen:
     def _paragraph(self) -> bool:
         """Writes one paragraph; True where the text is at its end."""
         self._begun = False
-        if self._rng.next_f64() < BLOCK and self._block(BLOCKS[self._rng.below(len(BLOCKS))] + _BREAK):
+        blocks = self._writer.blocks
+        if blocks and self._rng.next_f64() < BLOCK and self._block(blocks[self._rng.below(len(blocks))] + _BREAK):
             return True
         last = self._rng.below(4)
         return any(self._sentence(closing=_BREAK if place == last else "") for place in range(last + 1))

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from llm_simulator import __version__
 from llm_simulator.errors import ConfigError, SimulatorError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+COMPLETE_VARIABLE = "_LLM_SIMULATOR_COMPLETE"
+"""By which a shell's completion script asks us: whatever path we are started by."""
+
 _COMMANDS = {
     "serve": ("llm_simulator.cli.serve", "Serve: record, replay and simulate on a local port."),
     "run": ("llm_simulator.cli.run", "Run a command with its LLM SDKs pointed at the simulator."),
-    "cassette": ("llm_simulator.cli.cassette", "List, show, import, export and scan cassettes."),
+    "cassette": ("llm_simulator.cli.cassette", "List, show, import, export, scan, compare and tidy up cassettes."),
     "doctor": ("llm_simulator.cli.doctor", "Show versions, folders and ports, and warn of what will surprise."),
     "pytest-server": ("llm_simulator.cli.pytest_server", "The pytest plugin's other half (it starts this itself)."),
     "capture": ("llm_simulator.cli.capture", "Install what the HTTPS_PROXY door needs."),
     "ca": ("llm_simulator.cli.ca", "The certificate authority of the HTTPS_PROXY door."),
     "validate": ("llm_simulator.cli.validate", "Check a configuration file."),
+    "completion": ("llm_simulator.cli.completion", "Print the completion script of a shell."),
 }
+
+_SHOWN = {name: command for name, command in _COMMANDS.items() if name != "pytest-server"}
 
 
 class _Lazy(click.Group):
@@ -33,9 +43,16 @@ class _Lazy(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """As click does it, but without importing every command for its help."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, (_, text) in _SHOWN.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in _SHOWN.items()])
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,7 +64,7 @@ def cli() -> None:
 def main() -> None:
     """The entry point; exit code 2 for what the user must mend, 1 for what failed."""
     try:
-        cli()
+        cli(complete_var=COMPLETE_VARIABLE)
     except ConfigError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import click
 
+from llm_simulator.cli.options import JSON_OPTION
 from llm_simulator.proxy import capture
 
 
@@ -15,13 +17,19 @@ def command() -> None:
 
 
 @command.command("install")
-def install() -> None:
+@JSON_OPTION
+def install(as_json: bool) -> None:
     """Make the environment (anew) in the user's data folder. Needs a package index."""
     click.echo(f"installing {capture.REQUIREMENT} in {capture.environment(os.environ)}", err=True)
-    click.echo(capture.install(os.environ))
+    _say(capture.install(os.environ), as_json)
 
 
 @command.command("path")
-def path() -> None:
+@JSON_OPTION
+def path(as_json: bool) -> None:
     """Print the interpreter that the door will use."""
-    click.echo(capture.interpreter(os.environ))
+    _say(capture.interpreter(os.environ), as_json)
+
+
+def _say(interpreter: str, as_json: bool) -> None:
+    click.echo(json.dumps({"interpreter": interpreter, "requirement": capture.REQUIREMENT}) if as_json else interpreter)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from llm_simulator import dialects
-from llm_simulator.cassettes.cassette import Cassette
+from llm_simulator.cli.cassette_diff import diff_command
+from llm_simulator.cli.cassette_prune import prune_command
+from llm_simulator.cli.cassettes import CASSETTE, opened, run_async
+from llm_simulator.cli.options import JSON_OPTION
 from llm_simulator.errors import CassetteError
 from llm_simulator.proxy.convert import recorded_usage
 from llm_simulator.types import Exchange, Outcome, Usage
@@ -25,44 +25,24 @@ from llm_simulator.types import Exchange, Outcome, Usage
 if TYPE_CHECKING:
     from llm_simulator.recorder.import_report import ImportReport, Progress
 
-P = ParamSpec("P")
-
-_CASSETTE = click.option(
-    "--cassette", "-c", required=True, metavar="C", help="a .db, a .yaml, a folder, or a database URL"
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
-
-
-def _async(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    @wraps(function)
-    def run(*arguments: P.args, **options: P.kwargs) -> None:
-        asyncio.run(function(*arguments, **options))
-
-    return run
-
-
-@asynccontextmanager
-async def _open(spec: str, *, writable: bool = False) -> AsyncGenerator[Cassette]:
-    cassette = await Cassette.open(spec, read=dialects.read, writable=writable, allow_truncated=True)
-    try:
-        yield cassette
-    finally:
-        await cassette.close()
-
 
 @click.group("cassette")
 def command() -> None:
-    """Look into cassettes and move recordings in and out."""
+    """Look into cassettes, move recordings in and out, compare and tidy up."""
+
+
+command.add_command(diff_command)
+command.add_command(prune_command)
 
 
 @command.command("list")
-@_CASSETTE
-@_JSON
-@_async
+@CASSETTE
+@JSON_OPTION
+@run_async
 async def list_command(cassette: str, as_json: bool) -> None:
     """One line for each recording, in recorded order."""
-    async with _open(cassette) as opened:
-        async for number, exchange in opened.exchanges():
+    async with opened(cassette) as found:
+        async for number, exchange in found.exchanges():
             row = _row(number, exchange)
             if as_json:
                 click.echo(json.dumps(row, ensure_ascii=False))
@@ -97,30 +77,40 @@ def _row(number: int, exchange: Exchange) -> dict[str, Any]:
 
 
 @command.command("show")
-@_CASSETTE
+@CASSETTE
 @click.argument("number", type=int)
-@_async
-async def show_command(cassette: str, number: int) -> None:
-    """One recording whole, as the YAML text a cassette holds."""
+@JSON_OPTION
+@run_async
+async def show_command(cassette: str, number: int, as_json: bool) -> None:
+    """One recording whole, as the YAML text a cassette holds; in JSON: its facts and what was said, decoded."""
     from llm_simulator.cassettes.textwrite import document
 
-    async with _open(cassette) as opened:
-        async for found, exchange in opened.exchanges():
-            if found == number:
-                click.echo(document(exchange), nl=False)
+    async with opened(cassette) as found:
+        async for id, exchange in found.exchanges():
+            if id == number:
+                click.echo(_whole(id, exchange) if as_json else document(exchange), nl=False)
                 return
     raise CassetteError(f"{cassette} has no recording {number}; `cassette list` shows the ids")
 
 
+def _whole(id: int, exchange: Exchange) -> str:
+    from llm_simulator.recorder import export_jsonl
+
+    said = json.loads(export_jsonl.entry(exchange, "", id))
+    chunks = [{"ms": at / 1e6, "bytes": len(data)} for at, data in exchange.chunks]
+    facts = {**_row(id, exchange), "interaction": said, "chunk_times": chunks}
+    return json.dumps(facts, indent=2, ensure_ascii=True) + "\n"
+
+
 @command.command("stats")
-@_CASSETTE
-@_JSON
-@_async
+@CASSETTE
+@JSON_OPTION
+@run_async
 async def stats_command(cassette: str, as_json: bool) -> None:
     """Counts by provider, model and outcome; tokens as the providers counted them; sizes and times."""
     stats = _Stats()
-    async with _open(cassette) as opened:
-        async for _, exchange in opened.exchanges():
+    async with opened(cassette) as found:
+        async for _, exchange in found.exchanges():
             stats.add(exchange)
     click.echo(json.dumps(stats.as_json(), indent=2) if as_json else stats.as_text())
 
@@ -163,19 +153,19 @@ def _usage(exchange: Exchange) -> Usage | None:
 
 
 @command.command("import")
-@_CASSETTE
+@CASSETTE
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--strict", is_flag=True, help="stop at the first interaction that cannot be read")
-@_JSON
-@_async
+@JSON_OPTION
+@run_async
 async def import_command(cassette: str, paths: tuple[Path, ...], strict: bool, as_json: bool) -> None:
     """Add recordings of other tools: VCR.py, Ruby VCR, go-vcr, HAR, aimock, cassetter, JSONL, and our own."""
     from llm_simulator.recorder.importing import import_files
     from llm_simulator.redact import Redactor
 
-    async with _open(cassette, writable=True) as opened:
+    async with opened(cassette, writable=True) as target:
         report = await import_files(
-            list(paths), opened, redactor=Redactor(os.environ), strict=strict, progress=_progress()
+            list(paths), target, redactor=Redactor(os.environ), strict=strict, progress=_progress()
         )
     click.echo(json.dumps(asdict(report), indent=2, ensure_ascii=False) if as_json else _import_text(report))
     if report.failed:
@@ -203,15 +193,18 @@ def _progress() -> Callable[[Progress], None] | None:
 
 
 @command.command("export")
-@_CASSETTE
+@CASSETTE
 @click.option("--output", "-o", required=True, metavar="OUT", help="a .yaml, a .db, a folder, or a database URL")
 @click.option("--text-only", is_flag=True, help="leave out the encoded wire bytes: smaller, replays unencoded")
 @click.option(
     "--format", "form", type=click.Choice(["yaml", "db", "har", "jsonl", "vcr"]), help="default: by the suffix"
 )
 @click.option("--force", is_flag=True, help="replace OUT where it exists")
-@_async
-async def export_command(cassette: str, output: str, text_only: bool, form: str | None, force: bool) -> None:
+@JSON_OPTION
+@run_async
+async def export_command(
+    cassette: str, output: str, text_only: bool, form: str | None, force: bool, as_json: bool
+) -> None:
     """Write all recordings to another cassette, byte for byte, or to a foreign format."""
     from llm_simulator.recorder.exporting import export_cassette
     from llm_simulator.redact import Redactor
@@ -219,27 +212,28 @@ async def export_command(cassette: str, output: str, text_only: bool, form: str 
     report = await export_cassette(
         cassette, output, redactor=Redactor(os.environ), format=form or "", text_only=text_only, overwrite=force
     )
-    click.echo(f"{report.exchanges} recordings written to {report.target}")
+    text = f"{report.exchanges} recordings written to {report.target}"
+    click.echo(json.dumps(asdict(report), indent=2, ensure_ascii=False) if as_json else text)
 
 
 @command.command("scan")
-@_CASSETTE
-@_JSON
-@_async
+@CASSETTE
+@JSON_OPTION
+@run_async
 async def scan_command(cassette: str, as_json: bool) -> None:
     """Look for secrets in every recording: raw, decoded and assembled. Exits with 1 if any is found."""
     from llm_simulator.redact import Redactor, scan
 
     redactor = Redactor(os.environ)
-    count, found = 0, 0
-    async with _open(cassette) as opened:
-        async for number, exchange in opened.exchanges():
+    count, findings = 0, 0
+    async with opened(cassette) as found:
+        async for number, exchange in found.exchanges():
             count += 1
             for finding in scan(exchange, redactor):
-                found += 1
+                findings += 1
                 row = {"id": number, "where": finding.where, "kind": finding.kind, "shown": finding.shown}
                 click.echo(json.dumps(row) if as_json else f"{number}: {finding.where}: {finding.kind} {finding.shown}")
     if not as_json:
-        click.echo(f"{found} findings in {count} recordings")
-    if found:
+        click.echo(f"{findings} findings in {count} recordings")
+    if findings:
         sys.exit(1)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from llm_simulator.errors import ConfigError
 from llm_simulator.types import Mode
 
 
@@ -31,6 +32,9 @@ _SDKS = (
     _Sdk("CO_API_URL", "https://api.cohere.com", ("CO_API_KEY", "COHERE_API_KEY")),
 )
 
+BASE_URL = "LLM_SIMULATOR_BASE_URL"
+"""Tells a child where its simulator is, so that one that is started inside knows what was wrapped already."""
+
 PLACEHOLDER_KEY = "sk-simulated-key"
 _PLACEHOLDER_AZURE_VERSION = "2024-10-21"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
@@ -52,8 +56,12 @@ class ChildEnvironment:
 
 
 def wrapped_hosts(environ: Mapping[str, str]) -> list[str]:
-    """Hosts of base URLs that the user's environment names already: they are allowed for the run."""
-    return [host for sdk in _SDKS if (host := _host(environ.get(sdk.variable, "")))]
+    """Hosts of base URLs that the user's environment names already: they are allowed for the run.
+
+    Raises:
+        ConfigError: one of them is no URL.
+    """
+    return [host for sdk in _SDKS if (host := _host(sdk.variable, _given(environ, sdk.variable)))]
 
 
 def child_environment(environ: Mapping[str, str], base_url: str, mode: Mode, refusing: str = "") -> ChildEnvironment:
@@ -64,9 +72,10 @@ def child_environment(environ: Mapping[str, str], base_url: str, mode: Mode, ref
         refusing: URL of a refusing proxy that all proxy variables point at ("" : leave them as they are).
     """
     made = ChildEnvironment(hosts=wrapped_hosts(environ))
+    made.set[BASE_URL] = base_url
     for sdk in _SDKS:
-        given = environ.get(sdk.variable, "")
-        if given:
+        given = _given(environ, sdk.variable)
+        if given and given != sdk.default:
             made.wrapped.append(f"{sdk.variable}={given}")
         target = given or sdk.default
         if target:
@@ -93,7 +102,8 @@ def placeholders(environ: Mapping[str, str]) -> dict[str, str]:
 def _no_proxy(environ: Mapping[str, str], refusing: str) -> str:
     """Loopback never goes through a proxy; in a refusing run nothing else is exempt either."""
     given = "" if refusing else environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    return f"{given},{_LOOPBACK}" if given else _LOOPBACK
+    names = [name.strip() for name in f"{given},{_LOOPBACK}".split(",")]
+    return ",".join(dict.fromkeys(name for name in names if name))
 
 
 def wrap(base_url: str, target: str) -> str:
@@ -103,8 +113,32 @@ def wrap(base_url: str, target: str) -> str:
     return f"{base_url}/{scheme}{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
 
-def _host(url: str) -> str:
-    parts = urlsplit(url)
+def _given(environ: Mapping[str, str], variable: str) -> str:
+    """The base URL that the user gave. One that a simulator around us has wrapped is taken out of its wrapping."""
+    given, outer = environ.get(variable, ""), environ.get(BASE_URL, "")
+    return unwrap(outer, given) if outer and f"{given}/".startswith(f"{outer}/") else given
+
+
+def unwrap(base_url: str, url: str) -> str:
+    """What `wrap` was given; "" for a path without a host (the simulator itself, for an SDK without a default host)."""
+    path = url.removeprefix(base_url).lstrip("/")
+    scheme, rest = ("http", path.removeprefix("http:")) if path.startswith("http:") else ("https", path)
+    host = rest.partition("/")[0]
+    return f"{scheme}://{rest}" if "." in host or ":" in host or scheme == "http" else ""
+
+
+def _host(variable: str, url: str) -> str:
+    """`name[:port]` of a URL, in lower case.
+
+    Raises:
+        ConfigError: it is no URL.
+    """
+    try:
+        parts = urlsplit(url)
+        name, port = (parts.hostname or "").lower(), parts.port
+    except ValueError as error:
+        raise ConfigError(
+            f"{variable} is {url!r}: {error}; a URL such as https://api.example.com/v1 is allowed"
+        ) from error
     default = {"http": 80, "https": 443}.get(parts.scheme)
-    name = (parts.hostname or "").lower()
-    return f"{name}:{parts.port}" if name and parts.port not in (None, default) else name
+    return f"{name}:{port}" if name and port not in (None, default) else name

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from llm_simulator import __version__
+from llm_simulator.cli.options import JSON_OPTION
 from llm_simulator.errors import ConfigError
 
 SHOWN = ("openai", "anthropic", "google-genai", "cohere", "litellm", "httpx", "aiohttp", "pytest", "mitmproxy")
@@ -52,7 +53,7 @@ class Diagnosis:
     type=click.Path(exists=True, dir_okay=False),
     help="the application's interpreter (default: that of VIRTUAL_ENV, else of ./.venv, else ours)",
 )
-@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@JSON_OPTION
 def command(python: str | None, as_json: bool) -> None:
     """Show versions, folders and ports, and warn of what will surprise. Exits with 0: warnings are no failure."""
     found = diagnose(os.environ, python or application_python(os.environ, Path.cwd()))

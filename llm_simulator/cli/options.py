@@ -1,4 +1,4 @@
-"""The options that `serve` and `run` share, and how they become `Settings`."""
+"""The options that commands share, and how those of `serve` and `run` become `Settings`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,48 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from llm_simulator.config.load import load, with_flags
-from llm_simulator.config.settings import Settings
+from llm_simulator.config.settings import Settings, Validation
 from llm_simulator.errors import ConfigError
 from llm_simulator.types import Mode
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Has the shell complete file names, for options that also take what is no file."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="print JSON")
+
+
 _OPTIONS = (
-    click.option("--cassette", "-c", metavar="C", help="a .db, a .yaml, a folder of them, or a database URL"),
+    click.option(
+        "--cassette",
+        "-c",
+        metavar="C",
+        shell_complete=complete_files,
+        help="a .db, a .yaml, a folder of them, or a database URL",
+    ),
     click.option("--mode", "-m", type=click.Choice([mode.value for mode in Mode]), help="what to do with a call"),
     click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="YAML, JSON or TOML file"),
     click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="seed of the simulator (default 0)"),
     click.option("--speed", type=click.FloatRange(0), help="divides waits: 2 is twice as fast, 0 does not wait"),
+    click.option(
+        "--validation",
+        type=click.Choice([level.value for level in Validation]),
+        help="lenient: any key and model family goes (default); provider: refuse what the provider would",
+    ),
     click.option(
         "--upstream",
         "upstream",
@@ -50,6 +75,7 @@ def settings_of(
     *,
     config: Path | None,
     mode: str | None,
+    validation: str | None,
     upstream: tuple[str, ...],
     ignore: tuple[str, ...],
     **flags: Any,
@@ -60,7 +86,8 @@ def settings_of(
         ConfigError: something is wrong in any of them.
     """
     base = load(config, os.environ)
-    settings = with_flags(base, mode=Mode(mode) if mode else None, **flags)
+    level = Validation(validation) if validation else None
+    settings = with_flags(base, mode=Mode(mode) if mode else None, validation=level, **flags)
     if upstream:
         settings = with_flags(settings, upstreams={**settings.upstreams, **dict(map(_upstream, upstream))})
     if ignore:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
 import signal
@@ -38,19 +37,31 @@ _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # exit codes of a shell
 @click.option("--port", "-p", type=click.IntRange(0, 65535), default=0, help="port to listen on (default: a free one)")
 @click.option("--isolate", is_flag=True, help="Linux: simulator and command in a network namespace with loopback only")
 @click.option("--proxy", is_flag=True, help="through the HTTPS_PROXY door; base URLs stay as they are")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="write the summary as JSON")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="write the summary: as JSON, in F.txt as text"
+)
+@click.option(
+    "--changed",
+    type=click.Choice(["warn", "fail"]),
+    default="warn",
+    help="what to do about answers whose status or shape is not the recorded one (mode verify); default warn",
+)
 @click.argument("cmd", nargs=-1, required=True, type=click.UNPROCESSED)
-def command(cmd: tuple[str, ...], isolate: bool, proxy: bool, report: Path | None, **options: Any) -> None:
+def command(
+    cmd: tuple[str, ...], isolate: bool, proxy: bool, report: Path | None, changed: str, **options: Any
+) -> None:
     """Run CMD with its LLM SDKs pointed at the simulator, then say what happened.
 
-    Exits with CMD's exit code if that is not 0, else with 1 when a call missed.
+    Exits with CMD's exit code if that is not 0, else with 1 when a call missed (or, with --changed fail, had changed).
     """
     settings = settings_of(**options)
     settings = with_flags(settings, log_level=options["log_level"] or "warning")
     if isolate:
         _isolate(settings)
     summary = asyncio.run(_run(_with_wrapped(settings), list(cmd), isolated=isolate, proxied=proxy))
-    _tell(summary, report)
+    if changed == "fail" and summary.tally.verification.broken:
+        summary.exit_code = summary.exit_code or 1
+    _tell(summary, settings.cassette, report)
     sys.exit(summary.exit_code)
 
 
@@ -220,10 +231,13 @@ def _evidence(server: Server, refusing: Refusing | None, *, isolated: bool) -> l
     return lines
 
 
-def _tell(summary: Summary, report: Path | None) -> None:
-    from llm_simulator.cli.summary import show
+def _tell(summary: Summary, cassette: str, report: Path | None) -> None:
+    from llm_simulator.cli.summary import show, write
 
     show(summary)
     if report is not None:
-        report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(json.dumps(summary.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        if cassette:
+            from llm_simulator.recorder.prune import state_of
+
+            summary.cassette_state = state_of(cassette)
+        write(summary, report)

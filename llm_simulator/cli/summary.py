@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from llm_simulator.cli import verified
 from llm_simulator.telemetry.tally import Line, Tally
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(slots=True)
@@ -18,6 +24,7 @@ class Summary:
     tally: Tally
     exit_code: int = 0
     child_exit_code: int = 0
+    cassette_state: str = ""  # digest of its files after the run: says whether ids still mean the same
     unused: list[int] = field(default_factory=lambda: [])
     untouched: int = 0
     truncated: list[int] = field(default_factory=lambda: [])
@@ -29,10 +36,11 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         facts = {name: getattr(self, name) for name in self.__slots__ if name != "tally"}
-        return {**facts, **self.tally.as_json()}
+        checked = self.tally.verification
+        return {**facts, **self.tally.as_json(), **({"verify": checked.as_json()} if checked.compared else {})}
 
-    def notes(self) -> list[str]:
-        """The lines under the table, only those that say something."""
+    def notes(self, most: int = verified.MOST) -> list[str]:
+        """The lines under the table, only those that say something; at most `most` changed calls of mode verify."""
         attempts = sum(self.egress.values())
         hosts = ", ".join(f"{host} ({count})" for host, count in sorted(self.egress.items()))
         lines = [
@@ -43,10 +51,9 @@ class Summary:
             f"secrets masked: {self.redactions}" if self.redactions else "",
             f"exchanges that could not be stored: {self.failed_writes}" if self.failed_writes else "",
             *(f"base URL wrapped: {item}" for item in self.wrapped),
-            *(f"differs: {item}" for item in self.tally.differences),
             *(f"offline evidence: {item}" for item in self.evidence),
         ]
-        return [line for line in lines if line]
+        return [line for line in (*lines, *verified.text(self.tally.verification, most)) if line]
 
 
 def _some(ids: list[int]) -> str:
@@ -62,10 +69,26 @@ _WHERE_ANY = ("forwarded", "refused")
 def show(summary: Summary) -> None:
     """Prints the summary to standard error; columns that would hold only zeros are left out."""
     from rich.console import Console
-    from rich.table import Table
 
     width = None if sys.stderr.isatty() else _LOG_WIDTH  # a log has no width of its own: do not fold it to 80
-    console = Console(stderr=True, highlight=False, width=width)
+    _print(Console(stderr=True, highlight=False, width=width), summary, summary.notes())
+
+
+def write(summary: Summary, path: Path) -> None:
+    """Keeps the summary in a file: as text where its name ends in `.txt`, else as JSON. Nothing is left out."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as out:
+        if path.suffix.lower() == ".txt":
+            from rich.console import Console
+
+            _print(Console(file=out, highlight=False, width=_LOG_WIDTH), summary, summary.notes(sys.maxsize))
+        else:
+            out.write(json.dumps(summary.as_json(), indent=2, ensure_ascii=False) + "\n")
+
+
+def _print(console: Console, summary: Summary, notes: list[str]) -> None:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     columns = [*_ALWAYS, *(name for name in _WHERE_ANY if getattr(summary.tally.total(), name))]
     for name in ("provider", "model"):
@@ -78,7 +101,7 @@ def show(summary: Summary) -> None:
         table.add_row("all", "", *_cells(summary.tally.total(), columns), style="bold")
     console.print(f"llm-simulator: mode {summary.mode}, cassette {summary.cassette or 'none'}", markup=False)
     console.print(table)
-    for note in summary.notes():
+    for note in notes:
         console.print(f"  {note}", markup=False, soft_wrap=True)
 
 

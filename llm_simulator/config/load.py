@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from llm_simulator.cassettes.index import AfterLast
 from llm_simulator.cassettes.key import MatchRules
-from llm_simulator.config.settings import Settings
+from llm_simulator.config.settings import Label, Settings, Validation
 from llm_simulator.errors import ConfigError
+from llm_simulator.simulator.style import Style
 from llm_simulator.types import Mode
 
 if TYPE_CHECKING:
@@ -186,6 +187,10 @@ def _settings(file: File) -> Settings:
         port=server.port,
         seed=file.simulation.seed,
         speed=file.simulation.speed,
+        validation=Validation(file.simulation.validation),
+        models=file.simulation.models,
+        style=Style(**file.simulation.style.model_dump()),
+        label=Label(file.response.label),
         rules=MatchRules(cassettes.match.ignore, cassettes.match.headers, cassettes.match.host),
         after_last=AfterLast(cassettes.after_last),
         allow_truncated=cassettes.allow_truncated,

@@ -5,9 +5,11 @@ pydantic is imported here and only here, and this module only where a file or a 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from llm_simulator.simulator.style import Style
 
 
 class Section(BaseModel):
@@ -33,9 +35,43 @@ class ServerSection(Section):
     journal_size: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
 
 
+class StyleSection(Section):
+    """How simulated answers sound (`simulator/style.py`)."""
+
+    text: Literal["markov", "lorem", "echo", "fixed", "template"] = "markov"
+    content: str = Field(
+        default="", description="the text of fixed, the template of template ({user}, {model}, {text})"
+    )
+    call_tools: bool = Field(default=False, description="call a tool where the request leaves it open")
+    calls: Annotated[int, Field(ge=1, le=16)] = Field(default=1, description="tool calls at once")
+    preface: bool = Field(default=False, description="a sentence before tool calls")
+    refusal: str = Field(default="", description="what every answer refuses with")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        """Raises:
+        ValueError: a text is missing, or the template has an unknown placeholder.
+        """
+        Style(**self.model_dump())
+        return self
+
+
 class SimulationSection(Section):
     seed: Annotated[int, Field(ge=0, le=2**64 - 1)] = 0
     speed: Annotated[float, Field(ge=0)] = 1.0
+    validation: Literal["lenient", "provider"] = Field(
+        default="lenient",
+        description="provider: refuse what the provider would refuse (keys, limits, ranges, retired models)",
+    )
+    style: StyleSection = StyleSection()
+    models: tuple[str, ...] = Field(default=(), description="further model names that are answered")
+
+
+class ResponseSection(Section):
+    label: Literal["headers", "body"] = Field(
+        default="headers",
+        description="body: ids and models of simulated answers say so, too (chatcmpl-sim-..., gpt-4o-simulated)",
+    )
 
 
 class MatchSection(Section):
@@ -71,6 +107,7 @@ class File(Section):
     version: Literal["2.0"] = "2.0"
     server: ServerSection = ServerSection()
     simulation: SimulationSection = SimulationSection()
+    response: ResponseSection = ResponseSection()
     cassettes: CassetteSection = CassetteSection()
     upstreams: dict[str, str] = Field(
         default_factory=dict, description="host -> base URL it is fetched from ('' for itself); naming a host allows it"

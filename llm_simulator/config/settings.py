@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from types import MappingProxyType
 
 from llm_simulator.cassettes.index import AfterLast
 from llm_simulator.cassettes.key import MatchRules
+from llm_simulator.simulator.style import PLAIN, Style
 from llm_simulator.types import Mode
 
 MEBIBYTE = 1 << 20
@@ -17,11 +19,27 @@ def _no_upstreams() -> Mapping[str, str]:
     return MappingProxyType({})
 
 
+class Validation(Enum):
+    """How much of what a provider would refuse simulated answers refuse, too. Broken structure is refused in both."""
+
+    LENIENT = "lenient"  # any key, retired models, token limits of 0 or beyond the window
+    PROVIDER = "provider"  # all that the provider refuses
+
+
+class Label(Enum):
+    """Where a simulated answer says that it is one."""
+
+    HEADERS = "headers"  # only there: bodies cannot be told from the provider's
+    BODY = "body"  # its id and model, too
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting of a serving process; the defaults are those of `llm-simulator serve` without arguments.
 
     `upstreams` maps a host as a client names it to the base URL it is really fetched from; naming a host allows it.
+    `models` are names that are answered although no provider is known to have them.
+    `style` says how simulated answers sound, `label` where they say that they are simulated.
     `origins` are the web origins that may call from a browser, `hosts` the Host header values accepted beside loopback.
     """
 
@@ -32,6 +50,10 @@ class Settings:
     seed: int = 0
     speed: float = 1.0
     scenario: str = "default"
+    validation: Validation = Validation.LENIENT
+    models: tuple[str, ...] = ()
+    style: Style = PLAIN
+    label: Label = Label.HEADERS
     rules: MatchRules = field(default_factory=MatchRules)
     after_last: AfterLast = AfterLast.REPEAT
     allow_truncated: bool = False

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from llm_simulator.dialects.fields import Object, as_list, as_object, dump, is_block, load, quote
-from llm_simulator.dialects.ids import code, is_raw
+from llm_simulator.dialects.anthropic_cache import NOTHING, Cached
+from llm_simulator.dialects.anthropic_manner import RECORDED, Manner
+from llm_simulator.dialects.fields import Object, as_list, as_object, block, dump, is_block, load, quote
+from llm_simulator.dialects.ids import code, is_raw, marked, marked_model, sealed
 from llm_simulator.types import JSON, Choice, Completion, Finish, Frame, Part, Reasoning, Text, ToolCall, Usage
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
@@ -35,84 +37,121 @@ def word_of(choice: Choice) -> str:
             return "stop_sequence"
 
 
-def body(completion: Completion) -> bytes:
-    choice = _choice(completion)
-    content = [_block(part, completion.id, place) for place, part in enumerate(choice.parts)]
-    return dump(_message(completion, content, _ending(choice), usage_of(completion.usage)))
+def body(completion: Completion, manner: Manner = RECORDED) -> bytes:
+    choice = _choice(completion, manner)
+    parts = (_shown(part, manner, completion.id, place) for place, part in enumerate(choice.parts))
+    content = [_block(part, manner, completion.id, place) for place, part in enumerate(parts)]
+    ending, usage = _ending(choice, manner), usage_of(completion.usage, manner)
+    return dump(_message(completion, manner, content, ending, usage))
 
 
-def usage_of(usage: Usage) -> Object:
+def usage_of(usage: Usage, manner: Manner = RECORDED) -> Object:
     """The usage object of a whole message; a recorded one as it stands."""
     if usage.raw is not None:
         return as_object(usage.raw)
-    thinking = {"output_tokens_details": {"thinking_tokens": usage.reasoning}} if usage.reasoning else {}
+    cached = manner.cached if manner.cached != NOTHING else Cached(usage.cached)
+    thought = manner.thinks or (usage.reasoning > 0 and (manner.current or not manner.model))
+    thinking = {"output_tokens_details": {"thinking_tokens": usage.reasoning}} if thought else {}
     return {
-        "input_tokens": usage.prompt - usage.cached,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": usage.cached,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "input_tokens": usage.prompt - cached.read - cached.written - cached.hour,
+        "cache_creation_input_tokens": cached.written + cached.hour,
+        "cache_read_input_tokens": cached.read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": cached.written,
+            "ephemeral_1h_input_tokens": cached.hour,
+        },
         "output_tokens": usage.completion,
         **thinking,
         "service_tier": "standard",
-        "inference_geo": "not_available",
+        **({"inference_geo": manner.geo} if manner.geo else {}),
     }
 
 
-def frames(completion: Completion) -> Iterator[Frame]:
+def frames(completion: Completion, manner: Manner = RECORDED) -> Iterator[Frame]:
     """The events in their order on the wire: message_start, blocks with a ping after the first start, delta, stop."""
-    choice = _choice(completion)
-    usage = usage_of(completion.usage)
+    choice = _choice(completion, manner)
+    usage = usage_of(completion.usage, manner)
     early = {name: count for name, count in usage.items() if name not in _LATE}
     early["output_tokens"] = min(1, completion.usage.completion)
-    nothing = {"stop_reason": None, "stop_sequence": None}
-    start = {"type": "message_start", "message": _message(completion, [], nothing, early)}
+    start = {"type": "message_start", "message": _message(completion, manner, [], _unended(choice, manner), early)}
     yield Frame(0, _event("message_start", dump(start), 0))
     token = 0
-    for place, part in enumerate(choice.parts):
-        opening = _opening(part, completion.id, place)
+    for place, made in enumerate(choice.parts):
+        part = _shown(made, manner, completion.id, place)
+        opening = _opening(part, manner, completion.id, place)
         yield Frame(token, opening if place else opening + PING)
         for data in _deltas(part, place):
             yield Frame(token, data)
             token += 1
+        token += _hidden(made, part)
         yield Frame(max(token - 1, 0), _closing(part, completion.id, place))
     last = max(token - 1, 0)
     late = {name: usage[name] for name in _DELTA if name in usage}
-    delta = {"type": "message_delta", "delta": _ending(choice), "usage": late}
+    delta = {"type": "message_delta", "delta": _ending(choice, manner), "usage": late}
     yield Frame(
         last, _event("message_delta", dump(delta), last) + _event("message_stop", b'{"type":"message_stop"}', 3)
     )
 
 
-def _choice(completion: Completion) -> Choice:
+def _choice(completion: Completion, manner: Manner) -> Choice:
+    if manner.refused:
+        return Choice((), Finish.CONTENT_FILTER)
     return completion.choices[0] if completion.choices else Choice((), Finish.STOP)
 
 
-def _message(completion: Completion, content: list[Object], ending: Object, usage: Object) -> Object:
+def _shown(part: Part, manner: Manner, seed: str, place: int) -> Part:
+    """Thought as the client gets to see it: encrypted, or its signature alone."""
+    if not isinstance(part, Reasoning) or not (manner.redacted or manner.omitted):
+        return part
+    if manner.redacted:
+        return block({"type": "redacted_thinking", "data": sealed(seed, f"redacted {place}", 300)})
+    return Reasoning((), part.signature)
+
+
+def _hidden(made: Part, shown: Part) -> int:
+    """The tokens that were thought and not shown; they take their time all the same."""
+    return len(made.tokens) if isinstance(made, Reasoning) and made is not shown else 0
+
+
+def _message(completion: Completion, manner: Manner, content: list[Object], ending: Object, usage: Object) -> Object:
     identity = completion.id if not is_raw(completion.id) else "msg_01" + code(completion.id, "message", 22)
-    return {
-        "model": completion.model,
-        "id": identity,
-        "type": "message",
-        "role": "assistant",
-        "content": content,
-        **ending,
-        "usage": usage,
-    }
+    identity = marked(identity, completion)
+    model, kind = (
+        {"model": marked_model(manner.model or completion.model, completion)},
+        {"id": identity, "type": "message", "role": "assistant"},
+    )
+    retired = manner.model and not manner.current  # their answers named the model later
+    head = {**kind, **model} if retired else {**model, **kind}
+    return {**head, "content": content, **ending, "usage": usage}
 
 
-def _ending(choice: Choice) -> Object:
+def _ending(choice: Choice, manner: Manner) -> Object:
     return {
         "stop_reason": word_of(choice),
         "stop_sequence": choice.stop_sequence or None,
+        **_details(choice, manner),
         **as_object(choice.extra),
     }
+
+
+def _unended(choice: Choice, manner: Manner) -> Object:
+    """The same keys before the end is known."""
+    known = manner.current or "stop_details" in as_object(choice.extra)
+    return {"stop_reason": None, "stop_sequence": None, **({"stop_details": None} if known else {})}
+
+
+def _details(choice: Choice, manner: Manner) -> Object:
+    if not manner.current:
+        return {}
+    refused = {"type": "refusal", "category": None, "explanation": None}
+    return {"stop_details": refused if choice.finish is Finish.CONTENT_FILTER else None}
 
 
 def _tool_id(call: ToolCall, seed: str, place: int) -> str:
     return call.id if not is_raw(call.id) else "toolu_01" + code(call.id or seed, f"tool {place}", 22)
 
 
-def _block(part: Part, seed: str, place: int) -> Object:
+def _block(part: Part, manner: Manner, seed: str, place: int) -> Object:
     match part:
         case Text() if is_block(part):
             return as_object(part.extra)
@@ -122,18 +161,22 @@ def _block(part: Part, seed: str, place: int) -> Object:
             return {"type": "thinking", "thinking": "".join(part.tokens), "signature": _signature(part, seed, place)}
         case ToolCall():
             given = as_object(load("".join(part.arguments)))
-            return {**_tool_start(part, seed, place), "input": given, **as_object(part.extra)}
+            return {**_tool_start(part, seed, place), "input": given, **_caller(part, manner)}
 
 
 def _tool_start(call: ToolCall, seed: str, place: int) -> Object:
     return {"type": "tool_use", "id": _tool_id(call, seed, place), "name": call.name}
 
 
+def _caller(call: ToolCall, manner: Manner) -> Object:
+    return {**({"caller": {"type": "direct"}} if manner.current else {}), **as_object(call.extra)}
+
+
 def _signature(part: Reasoning, seed: str, place: int) -> str:
-    return part.signature or "Er" + code(seed, f"signature {place}", 38) + "=="
+    return part.signature or sealed(seed, f"signature {place}", 300)
 
 
-def _opening(part: Part, seed: str, place: int) -> bytes:
+def _opening(part: Part, manner: Manner, seed: str, place: int) -> bytes:
     match part:
         case Text() if is_block(part):
             content: JSON = part.extra
@@ -143,7 +186,7 @@ def _opening(part: Part, seed: str, place: int) -> bytes:
         case Reasoning():
             content = {"type": "thinking", "thinking": "", "signature": ""}
         case ToolCall():
-            content = {**_tool_start(part, seed, place), "input": {}, **as_object(part.extra)}
+            content = {**_tool_start(part, seed, place), "input": {}, **_caller(part, manner)}
     start = {"type": "content_block_start", "index": place, "content_block": content}
     return _event("content_block_start", dump(start), place)
 

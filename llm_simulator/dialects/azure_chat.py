@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from llm_simulator.dialects import jsonstyle
+from llm_simulator.dialects import conditions, jsonstyle
+from llm_simulator.dialects.base import Route
 from llm_simulator.dialects.ids import of_refusal, uuid
 from llm_simulator.dialects.openai_chat import PATH_END, OpenAIChat, advice, error_object, read_chat
+from llm_simulator.dialects.routes import AZURE_CHAT
 from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply
 
 _DEPLOYMENT = re.compile(r"/deployments/([^/]+)/")
@@ -25,33 +27,44 @@ class AzureChat(OpenAIChat):
     name = "azure_chat"
     provider = "azure"
     api_version = "2024-10-21"
+    routes: tuple[Route, ...] = AZURE_CHAT
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
         if not raw.path.endswith(PATH_END):
             return None
         return read_chat(raw, provider, deployment(raw.path))
 
+    def success(self, completion: Completion, call: Call) -> Headers:
+        kind = "text/event-stream; charset=utf-8" if call.stream else "application/json"
+        return (("content-type", kind), *self.headers(completion, call))
+
     def headers(self, completion: Completion, call: Call) -> Headers:
+        """The usual headers of a success, without the content-type."""
         used = completion.usage.total
         named = (("x-ms-deployment-name", header_text(call.model)),) if call.model else ()
         return (
             *identity(completion.id),
-            ("azureml-model-session", "d" + uuid(call.model, "session").replace("-", "")[:12]),
+            ("azureml-model-session", session(call.model)),
             ("skip-error-remapping", "true"),
+            ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
             ("x-accel-buffering", "no"),
             *named,
+            ("x-ms-is-spilled-over", "false"),
             ("x-ms-rai-invoked", "true"),
+            ("x-ratelimit-abusepenalty-active", "False"),
             ("x-ratelimit-limit-requests", str(_REQUESTS)),
             ("x-ratelimit-limit-tokens", str(_TOKENS)),
             ("x-ratelimit-remaining-requests", str(_REQUESTS - 1)),
             ("x-ratelimit-remaining-tokens", str(max(_TOKENS - used, 0))),
-            ("x-ratelimit-renewalperiod-requests", "60"),
+            ("x-ratelimit-renewalperiod-requests", "60"),  # seconds; the resets are milliseconds, as recorded
             ("x-ratelimit-renewalperiod-tokens", "60"),
-            ("x-ratelimit-reset-requests", "1"),
-            ("x-ratelimit-reset-tokens", str(round(60 * used / _TOKENS))),
+            ("x-ratelimit-reset-requests", str(60_000 // _REQUESTS)),
+            ("x-ratelimit-reset-tokens", str(round(60_000 * used / _TOKENS))),
         )
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
+        if exact := conditions.answer(condition, call):
+            return exact
         seed = of_refusal(condition, call)
         headers = (("content-type", "application/json"), *identity(seed), *advice(condition), *condition.headers)
         error = error_object(condition)
@@ -61,6 +74,12 @@ class AzureChat(OpenAIChat):
             code = condition.code or _CODES.get(condition.status) or str(condition.status)
             return Reply(condition.status, headers, jsonstyle.compact({"error": {"code": code, **given}}))
         return Reply(condition.status, headers, jsonstyle.indented({"error": error}))
+
+
+def session(model: str) -> str:
+    """When and as what the model was put in service: a function of its name."""
+    drawn = int(uuid(model, "session").replace("-", "")[:8], 16)
+    return f"d2026033017{drawn % 3600 // 60:02}{drawn % 60:02}-{uuid(model, 'instance')[-12:]}"
 
 
 def deployment(path: str) -> str:

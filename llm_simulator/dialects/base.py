@@ -6,10 +6,13 @@ it and is listed once in `registry.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from llm_simulator.dialects.validation import validate
 from llm_simulator.types import JSON, Call, Choice, Completion, Condition, Headers, RawRequest, Reply, Usage
 
 if TYPE_CHECKING:
@@ -18,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that the model may call; `schema` is the JSON schema of its arguments (None: no parameters)."""
+    """A tool that the caller runs; `schema` is the JSON schema of its arguments (None: no parameters).
+
+    `kind` is "function", or "custom" for one that takes plain text.
+    """
 
     name: str
     description: str = ""
     schema: JSON = None
+    kind: str = "function"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class Ask:
     `tools` are those that may be called (an allowed subset of those on offer), `parallel` whether several at once.
     `thinking` is None where the model does not think. `prediction` is the text that the caller expects (predicted outputs).
     `count` says what the provider bills for a choice, thought included (None: the tokens of its text, thought and arguments).
+    `refusals`: the format has a place of its own for a refusal; it comes as text whose `extra` is {"type": "refusal"}.
     `warnings` name request values that were accepted leniently (for the warning header and the log).
     """
 
@@ -74,6 +82,7 @@ class Ask:
     thinking: Thinking | None = None
     prediction: str = ""
     count: Callable[[Choice], Count] | None = None
+    refusals: bool = False
 
 
 class Shelf(Protocol):
@@ -118,6 +127,56 @@ class Desk:
     base_url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A request that a dialect answers: what listings, self-tests and the OpenAPI document know of it.
+
+    `path` is the provider's, with {names} for what varies; `values` fills them in for an example. `body` is an example of a
+    request body that is answered with a success: JSON, or bytes of the type `media`. "$NAME" as a value, or as a leaf of the
+    body, is the id that the answer to the operation NAME of the same provider had. `streams`: `"stream": true` makes it events.
+    `status` is the example's: a success, or what the provider refuses by its nature.
+    """
+
+    method: str
+    path: str
+    operation: str
+    summary: str
+    body: JSON = field(default=None, hash=False)
+    values: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    media: str = "application/json"
+    streams: bool = False
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What follows a client's message: events at once, then what the engine makes of `ask`; `stop` ends what it is saying."""
+
+    events: tuple[bytes, ...] = ()
+    ask: Call | None = None
+    stop: bool = False
+
+
+class Talk(Protocol):
+    """One conversation over a WebSocket, as far as it is the provider's format. No I/O: events in, events out."""
+
+    def open(self) -> tuple[bytes, ...]:
+        """What the server says first."""
+        ...
+
+    def hear(self, opcode: int, data: bytes) -> Reaction:
+        """A message of the client (RFC 6455 opcode 1 or 2)."""
+        ...
+
+    def begun(self, completion: Completion) -> None:
+        """What was asked for is being said from now on."""
+        ...
+
+    def said(self, completion: Completion) -> tuple[bytes, ...]:
+        """What was asked for has been said to its end."""
+        ...
+
+
 class Dialect(Protocol):
     """One provider and API family."""
 
@@ -127,7 +186,9 @@ class Dialect(Protocol):
     features: frozenset[str]  # of "chat", "streaming", "function_calling", "tool_use", "vision", ... as covered here
     simulates: frozenset[str]  # operations that can be answered: {"chat"}, {"models.list", ...}
     generates: frozenset[str]  # those answered by `ask`, the engine and `write`; the others by `respond`
+    converses: frozenset[str]  # those that are WebSocket handshakes, answered by `talk`
     stateful: frozenset[str]  # those that read or write the shelf; their answers are not kept
+    routes: tuple[Route, ...]  # one for each operation and spelling of its path, in an order in which they can be tried
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
         """The call, or None where method and path are not this dialect's. Never raises: see `Call.problem`."""
@@ -135,6 +196,10 @@ class Dialect(Protocol):
 
     def check(self, call: Call) -> Condition | None:
         """What is structurally wrong with the call (both validation levels refuse it), or None."""
+        ...
+
+    def validate(self, call: Call) -> Condition | None:
+        """What else the provider would refuse (`validation: provider` only). Only for a call that `check` passed."""
         ...
 
     def ask(self, call: Call) -> Ask:
@@ -147,6 +212,14 @@ class Dialect(Protocol):
 
     def respond(self, call: Call, desk: Desk) -> Reply:
         """Answers an operation that needs no generation (models.list, files.create); ids derive from `desk.seed`."""
+        ...
+
+    def talk(self, call: Call, desk: Desk) -> Talk:
+        """The conversation that a WebSocket handshake opens; `write` spells one event a line for it."""
+        ...
+
+    def event(self, condition: Condition) -> bytes:
+        """An error as a WebSocket message."""
         ...
 
     def recall(self, call: Call, shelf: Shelf) -> Call | Condition:
@@ -179,12 +252,28 @@ class Plain:
 
     generates: frozenset[str] = frozenset()
     stateful: frozenset[str] = frozenset()
+    converses: frozenset[str] = frozenset()
+    routes: tuple[Route, ...] = ()
+
+    def validate(self, call: Call) -> Condition | None:
+        return validate(call, lambda: self.ask(call).prompt_tokens)
 
     def ask(self, call: Call) -> Ask:
         return Ask((), 0, exact=False)
 
     def write(self, completion: Completion, call: Call) -> Reply:
         raise AssertionError(f"{type(self).__name__} generates nothing: {call.operation}")
+
+    def talk(self, call: Call, desk: Desk) -> Talk:
+        raise AssertionError(f"{type(self).__name__} does not talk over a WebSocket: {call.operation}")
+
+    def event(self, condition: Condition) -> bytes:
+        error = {
+            "type": condition.type or "invalid_request_error",
+            "code": condition.code,
+            "message": condition.message,
+        }
+        return json.dumps({"type": "error", "error": error}, separators=(",", ":")).encode()
 
     def recall(self, call: Call, shelf: Shelf) -> Call | Condition:
         return call

@@ -9,12 +9,15 @@ import re
 from urllib.parse import parse_qs, unquote
 
 from llm_simulator.dialects.catalogue import Model, find, models
+from llm_simulator.dialects.cohere_manner import RETIRED
 from llm_simulator.dialects.fields import Object
+from llm_simulator.dialects.thinking import habit_of
 from llm_simulator.types import JSON, Call, Condition, RawRequest
 
 PAGE, MOST = 20, 1000
 _PATH = re.compile(r"/v1/models(?:/([^/]+))?/?")
-_ENDPOINTS = {"chat": ("chat", "generate"), "completion": ("generate",), "embedding": ("embed",), "rerank": ("rerank",)}
+_TOKENIZER = "https://storage.googleapis.com/cohere-public/tokenizers/{}.json"
+_ENDPOINTS = {"chat": ("chat",), "completion": ("generate",), "embedding": ("embed",), "rerank": ("rerank",)}
 
 
 def read(raw: RawRequest) -> Call | None:
@@ -25,11 +28,24 @@ def read(raw: RawRequest) -> Call | None:
 
 
 def answer(call: Call) -> JSON | Condition:
-    """The list, or the one model; a 404 for an unknown one."""
+    """The list, or the one model; a 404 for an unknown one. Retired ones are told of, as they were."""
     if call.operation == "models.list":
         return _page([_spelled(model) for model in models("cohere")], parse_qs(call.raw.query))
     found = find("cohere", call.model)
-    return _spelled(found) if found else _not_found(call.model)
+    if found:
+        return _spelled(found)
+    return _retired(call.model) if RETIRED.match(call.model) else _not_found(call.model)
+
+
+def _retired(model: str) -> Object:
+    return {
+        "name": model,
+        "endpoints": ["generate", "chat", "summarize"],
+        "finetuned": False,
+        "context_length": 128_000 if model.startswith("command-r") else 4096,
+        "tokenizer_url": _TOKENIZER.format(model),
+        "default_endpoints": [],
+    }
 
 
 def _not_found(model: str) -> Condition:
@@ -53,13 +69,19 @@ def _page(known: list[Object], query: dict[str, list[str]]) -> Object:
 def _spelled(model: Model) -> Object:
     return {
         "name": model.id,
-        "is_deprecated": False,
         "endpoints": list(_ENDPOINTS.get(model.mode, ("chat",))),
         "finetuned": False,
         "context_length": model.context,
-        "tokenizer_url": "",
+        "tokenizer_url": _TOKENIZER.format(model.id),
+        "features": _features(model) if model.mode == "chat" else None,
         "default_endpoints": [],
-        "features": ["json_mode", "json_schema", "safety_modes", "strict_tools", "tools"]
-        if model.mode == "chat"
-        else None,
     }
+
+
+def _features(model: Model) -> list[str]:
+    seeing = ["vision"] if "vision" in model.id else []
+    return ["json_mode", "json_schema", "strict_tools", "safety_modes", "tools", *_thought(model), *seeing]
+
+
+def _thought(model: Model) -> list[str]:
+    return ["reasoning"] if habit_of(model.id) else []

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from llm_simulator.dialects.cohere_manner import Manner
 from llm_simulator.dialects.cohere_parse import FAILURE
 from llm_simulator.dialects.fields import Object, as_list, as_object, dump, is_block, quote
-from llm_simulator.dialects.ids import BASE36, code, is_raw, uuid
+from llm_simulator.dialects.ids import BASE36, code, is_raw, marked, uuid
 from llm_simulator.dialects.sse import DONE
 from llm_simulator.types import JSON, Choice, Completion, Finish, Frame, Part, Reasoning, Text, ToolCall, Usage
 
@@ -29,31 +30,33 @@ def word_of(choice: Choice) -> str:
             return "STOP_SEQUENCE"
 
 
-def body(completion: Completion, preamble: int) -> bytes:
-    """`preamble` is what Cohere counts in `usage.tokens` beyond what it bills."""
+def body(completion: Completion, manner: Manner) -> bytes:
     choice = _choice(completion)
     extra = as_object(choice.extra)
     answer = {
         "id": _identity(completion),
         "message": _message(choice, completion.id),
         "finish_reason": word_of(choice),
-        "usage": usage_of(completion.usage, preamble),
+        "usage": usage_of(completion.usage, manner),
         **{name: extra[name] for name in ("logprobs", *FAILURE) if name in extra},
     }
     return escape(dump(answer))
 
 
-def usage_of(usage: Usage, preamble: int) -> Object:
+def usage_of(usage: Usage, manner: Manner) -> Object:
+    """Billed tokens, and all of them: with the hidden preamble, and the pictures told by themselves."""
     if usage.raw is not None:
         return as_object(usage.raw)
+    pictures = {"image_tokens": manner.images} if manner.images else {}
+    counted = {"input_tokens": usage.prompt + manner.preamble, "output_tokens": usage.completion, **pictures}
     return {
         "billed_units": {"input_tokens": usage.prompt, "output_tokens": usage.completion},
-        "tokens": {"input_tokens": usage.prompt + preamble, "output_tokens": usage.completion},
-        "cached_tokens": usage.cached,
+        "tokens": counted,
+        **({"cached_tokens": usage.cached} if manner.cached else {}),
     }
 
 
-def frames(completion: Completion, preamble: int) -> Iterator[Frame]:
+def frames(completion: Completion, manner: Manner) -> Iterator[Frame]:
     """The events in their order on the wire; text and arguments one token each."""
     choice = _choice(completion)
     plan = _has_calls(choice)
@@ -81,7 +84,7 @@ def frames(completion: Completion, preamble: int) -> Iterator[Frame]:
             token += 1
         if closing:
             yield Frame(max(token - 1, 0), closing)
-    yield Frame(max(token - 1, 0), b"".join(_citations(choice)) + _end(choice, completion.usage, preamble) + DONE)
+    yield Frame(max(token - 1, 0), b"".join(_citations(choice)) + _end(choice, completion.usage, manner) + DONE)
 
 
 def escape(data: bytes) -> bytes:
@@ -99,7 +102,7 @@ def _has_calls(choice: Choice) -> bool:
 
 
 def _identity(completion: Completion) -> str:
-    return completion.id if not is_raw(completion.id) else uuid(completion.id, "chat")
+    return marked(completion.id if not is_raw(completion.id) else uuid(completion.id, "chat"), completion)
 
 
 def _call_id(call: ToolCall, seed: str, place: int) -> str:
@@ -184,11 +187,11 @@ def _citations(choice: Choice) -> Iterator[bytes]:
         yield _event("citation-end", dump({"type": "citation-end", "index": place}))
 
 
-def _end(choice: Choice, usage: Usage, preamble: int) -> bytes:
+def _end(choice: Choice, usage: Usage, manner: Manner) -> bytes:
     extra = as_object(choice.extra)
     delta = {
         "finish_reason": word_of(choice),
-        "usage": usage_of(usage, preamble),
+        "usage": usage_of(usage, manner),
         **{name: extra[name] for name in FAILURE if name in extra},
     }
     return _event("message-end", dump({"type": "message-end", "delta": delta}))

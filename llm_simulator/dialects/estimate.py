@@ -105,12 +105,13 @@ COHERE_TOOL_PREAMBLE = 1360
 
 
 @lru_cache(256)
-def _longest(names: tuple[str, ...], model: str) -> str:
+def longest(names: tuple[str, ...], model: str) -> str:
+    """The longest of the names that the model's begins with; "" where none does."""
     return max((name for name in names if model.startswith(name)), key=len, default="")
 
 
 def _pick(fits: dict[str, Fit], model: str) -> Fit:
-    return fits[_longest(tuple(fits), model)]
+    return fits[longest(tuple(fits), model)]
 
 
 def anthropic(model: str, size: Measure, *, thinking: bool, schema: bool) -> int:
@@ -129,4 +130,4 @@ def cohere(model: str, size: Measure) -> int:
 
 
 def cohere_preamble(model: str, tools: bool) -> int:
-    return COHERE_TOOL_PREAMBLE if tools else _COHERE_PREAMBLE[_longest(tuple(_COHERE_PREAMBLE), model)]
+    return COHERE_TOOL_PREAMBLE if tools else _COHERE_PREAMBLE[longest(tuple(_COHERE_PREAMBLE), model)]

@@ -118,6 +118,11 @@ def is_block(part: Text) -> bool:
     return not part.tokens and bool(part.extra)
 
 
+def is_refusal(part: Text) -> bool:
+    """Text that says that the model will not answer, where the format tells that apart."""
+    return as_object(part.extra).get("type") == "refusal"
+
+
 def skip(text: str, at: int) -> int:
     match = _SPACE.match(text, at)
     return match.end() if match else at

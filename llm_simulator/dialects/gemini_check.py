@@ -7,6 +7,7 @@ field names may be camelCase or snake_case. Roles and ranges are not refused her
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 from llm_simulator.dialects.fields import Object, as_object, objects
@@ -23,6 +24,11 @@ _MISSING_VERTEX = (
 
 _MANY = "array|object"
 _INT = "integer|string"
+_NUMBER = "number|string"
+_TEXTS = {
+    _INT: re.compile(r"[+-]?\d+(?:\.0*)?(?:[eE]\+?\d+)?"),
+    _NUMBER: re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|NaN|-?Infinity"),
+}
 _BODY = (
     Rule("contents", _MANY),
     Rule("systemInstruction", _MANY),
@@ -37,9 +43,9 @@ _PART = (Rule("text", "string"), Rule("functionCall", "object"), Rule("functionR
 _CONFIG = (
     Rule("maxOutputTokens", _INT),
     Rule("candidateCount", _INT),
-    Rule("temperature", "number|string"),
-    Rule("topP", "number|string"),
-    Rule("topK", "number|string"),
+    Rule("temperature", _NUMBER),
+    Rule("topP", _NUMBER),
+    Rule("topK", _NUMBER),
     Rule("stopSequences", "array|string"),
     Rule("responseMimeType", "string"),
 )
@@ -99,7 +105,14 @@ def _fault(value: JSON, rules: tuple[Rule, ...], path: tuple[str | int, ...] = (
     if not isinstance(value, dict):
         return Fault(path, "object", value)
     named: Object = {rule.name: pick(value, rule.name) for rule in rules}
-    return fault_in(named, rules, path)
+    return fault_in(named, rules, path) or first(_number(rule, named[rule.name], path) for rule in rules)
+
+
+def _number(rule: Rule, value: JSON, path: tuple[str | int, ...]) -> Fault | None:
+    """A number that comes as text must be one."""
+    form = _TEXTS.get(rule.kind)
+    wrong = form is not None and isinstance(value, str) and not form.fullmatch(value)
+    return Fault((*path, rule.name), rule.kind, value) if wrong else None
 
 
 def _path(fault: Fault) -> str:

@@ -34,9 +34,10 @@ _NUMBERED = (
     "SPII",
     "MALFORMED_FUNCTION_CALL",
 )
+_THIRD = re.compile(r"gemini-(?:[3-9]|flash-latest|flash-lite-latest|pro-latest|omni)")
 _PATH = re.compile(
     r"/(?:v1|v1alpha|v1beta|v1beta1)/(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/google/)?(?:models|tunedModels)/"
-    r"([^/:]+):(generateContent|streamGenerateContent)/?"
+    r"([^/:]+):(generateContent|streamGenerateContent|countTokens)/?"
 )
 
 
@@ -50,10 +51,10 @@ class Form:
 
 
 @lru_cache(1024)
-def split_path(path: str) -> tuple[str, bool] | None:
-    """Model and whether streamed; None for another path."""
+def split_path(path: str) -> tuple[str, str] | None:
+    """Model and method; None for another path."""
     match = _PATH.fullmatch(path)
-    return (unquote(match[1]), match[2] == "streamGenerateContent") if match else None
+    return (unquote(match[1]), match[2]) if match else None
 
 
 def form_of(query: str, stream: bool) -> Form:
@@ -85,6 +86,12 @@ def pick(value: Object, name: str) -> JSON:
     """A field by its camelCase name, or by its snake_case one: the API takes both."""
     found = value.get(name)
     return value.get(_snake(name)) if found is None else found
+
+
+@lru_cache(256)
+def third_generation(model: str) -> bool:
+    """Gemini 3 and later, also by a name that moves with the newest model."""
+    return _THIRD.match(model.removeprefix("models/")) is not None
 
 
 def snake(name: str) -> str:

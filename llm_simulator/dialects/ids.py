@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from hashlib import blake2b
+from hashlib import blake2b, shake_256
 
-from llm_simulator.types import Call, Condition, Headers, header
+from llm_simulator.types import Call, Completion, Condition, Headers, header
 
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _RAW = re.compile(r"[0-9a-f]{32,}")
+_START = re.compile(r"[a-z]+[-_]")
 
 
 def is_raw(identity: str) -> bool:
     """Whether an id is raw material from the engine (then a provider's id is derived) or was read from a recording."""
     return not identity or _RAW.fullmatch(identity) is not None
+
+
+def marked(identity: str, completion: Completion) -> str:
+    """An answer's id as it is shown: "chatcmpl-..." is "chatcmpl-sim-..." where answers are labelled in their bodies."""
+    if not completion.labelled:
+        return identity
+    start = _START.match(identity)
+    prefix, sign = (start[0], start[0][-1]) if start else ("", "-")
+    return f"{prefix}sim{sign}{identity[len(prefix) :]}"
+
+
+def marked_model(model: str, completion: Completion) -> str:
+    """An answer's model as it is shown: "gpt-4o" is "gpt-4o-simulated" where answers are labelled in their bodies."""
+    return f"{model}-simulated" if completion.labelled else model
 
 
 def digest(seed: str, purpose: str, size: int = 16) -> bytes:
@@ -46,6 +61,12 @@ def uuid(seed: str, purpose: str) -> str:
 
 def base64url(seed: str, purpose: str, size: int) -> str:
     return urlsafe_b64encode(digest(seed, purpose, size)).rstrip(b"=").decode()
+
+
+def sealed(seed: str, purpose: str, size: int) -> str:
+    """`size` bytes that nobody can read, in base64: what stands for an encrypted message (the real ones begin with E)."""
+    drawn = shake_256(f"{purpose}\0{seed}".encode("utf-8", "surrogatepass")).digest(size - 1)
+    return b64encode(b"\x12" + drawn).decode()
 
 
 def of_refusal(condition: Condition, call: Call) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from json.encoder import encode_basestring
+from json.encoder import encode_basestring, encode_basestring_ascii
 
 from llm_simulator.dialects.fields import dump
 from llm_simulator.types import JSON
 
+_BEYOND = re.compile(r"[^\x00-\x7f]+")
 _SCALARS: dict[type, Callable[[JSON], str]] = {
     str: encode_basestring,
     int: int.__repr__,
@@ -31,6 +33,16 @@ def compact_line(value: JSON) -> bytes:
 def indented(value: JSON) -> bytes:
     """Two spaces, no trailing newline: OpenAI's application errors."""
     return _utf8(_laid_out(value, "  ", ""))
+
+
+def indented_ascii(value: JSON) -> bytes:
+    """As `indented`, with `\\u` escapes for all beyond ASCII: OpenAI's Responses."""
+    text = _laid_out(value, "  ", "")
+    return (text if text.isascii() else _BEYOND.sub(_escape, text)).encode()
+
+
+def _escape(found: re.Match[str]) -> str:
+    return encode_basestring_ascii(found[0])[1:-1]
 
 
 def indented_line(value: JSON) -> bytes:

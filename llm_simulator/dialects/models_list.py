@@ -10,11 +10,12 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from llm_simulator.dialects import azure_chat, jsonstyle, openai_chat
-from llm_simulator.dialects.base import Desk, Dialect, Plain
+from llm_simulator.dialects.base import Desk, Dialect, Plain, Route
 from llm_simulator.dialects.catalogue import Model, find, models
 from llm_simulator.dialects.fields import Object
 from llm_simulator.dialects.openai_chat import request_id
 from llm_simulator.dialects.openai_check import method_not_allowed
+from llm_simulator.dialects.routes import OPENAI_MODELS
 from llm_simulator.types import Call, Condition, Headers, RawRequest, Reply
 
 _PATH = re.compile(r"(?:/[^/]+)*?/models(?:/(.+?))?/?")
@@ -31,6 +32,7 @@ class ModelsList(Plain):
     api_version = "v1"
     features: frozenset[str] = frozenset(("models",))
     simulates: frozenset[str] = frozenset(("models.list", "models.get"))
+    routes: tuple[Route, ...] = OPENAI_MODELS
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
         match = _PATH.fullmatch(raw.path) if "/models" in raw.path and provider not in _OTHERS else None

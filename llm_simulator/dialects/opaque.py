@@ -14,8 +14,9 @@ _BETA = ("openai-beta", "anthropic-beta")
 
 _OPERATIONS = frozenset(
     """
-    answers apply assistants audio batches batchEmbedContents cachedContents chat classify completions complete
-    converse converse-stream countTokens count_tokens detokenize edits embed embedContent embeddings files fim
+    agents answers apply assistants audio batchEmbedContents batches cachedContents calls chat check-api-key
+    classify client_secrets complete completions connectors containers conversations converse converse-stream
+    count_tokens countTokens datasets detokenize edits embed embed-jobs embedContent embeddings evals files fim
     fine-tunes fine_tuning generate generateContent generations images input_tokens interactions invoke
     invoke-with-response-stream messages models moderations ocr predictions realtime rerank responses runs sessions
     speech streamGenerateContent summarize threads tokenize traces transcriptions translations tunedModels uploads

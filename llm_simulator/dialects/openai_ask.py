@@ -5,15 +5,22 @@ Source: OpenAI API reference, create chat completion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from llm_simulator import tokens
-from llm_simulator.dialects.base import Ask, Tool, Turn
+from llm_simulator.dialects.base import Ask, Thinking, Tool, Turn
 from llm_simulator.dialects.catalogue import Model, find
-from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, is_integer, objects
-from llm_simulator.types import JSON, Call
+from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, is_integer, is_refusal, objects
+from llm_simulator.dialects.thinking import thinking_of
+from llm_simulator.types import JSON, Call, Choice, Finish, Reasoning, Text, ToolCall
+
+if TYPE_CHECKING:
+    from llm_simulator.tokens.tally import Count
 
 MOST_CHOICES = 128
+_COUNTED = ("openai", "azure")
+"""Providers whose rules for the tokens of an answer are known."""
 
 
 def ask(call: Call) -> Ask:
@@ -27,12 +34,17 @@ def ask(call: Call) -> Ask:
         prompt_tokens=counted.tokens,
         exact=counted.exact,
         max_tokens=_limit(body, known, counted.tokens, warnings),
-        tools=tuple(_tools(body)),
+        tools=tuple(_allowed(body, list(_tools(body)))),
         tool_choice=_tool_choice(body),
         choices=_choices(body, warnings),
         stop=_stop(body),
         schema=_schema(as_object(body.get("response_format"))),
         warnings=(*warnings, *_ignored(body)),
+        parallel=body.get("parallel_tool_calls") is not False and "functions" not in body,
+        thinking=_thinking(body, call.model),
+        prediction=_text_of(as_object(body.get("prediction")).get("content")),
+        refusals=call.provider in _COUNTED,
+        count=_count_of(body, call) if call.provider in _COUNTED else None,
     )
 
 
@@ -90,23 +102,46 @@ def _stop(body: Object) -> tuple[str, ...]:
 
 
 def _tools(body: Object) -> Iterator[Tool]:
-    """The functions on offer; hosted and custom tools are the provider's own to call."""
-    functions = [as_object(tool.get("function")) for tool in objects(as_list(body.get("tools")))]
-    for function in functions or objects(as_list(body.get("functions"))):
-        if as_text(function.get("name")):
-            yield Tool(as_text(function["name"]), as_text(function.get("description")), function.get("parameters"))
+    """The functions and custom tools on offer; hosted tools are the provider's own to call."""
+    listed = objects(as_list(body.get("tools")))
+    for given in listed:
+        kind = "custom" if given.get("type") == "custom" else "function"
+        yield from _tool(as_object(given.get(kind)), kind)
+    for function in [] if listed else objects(as_list(body.get("functions"))):
+        yield from _tool(function, "function")
+
+
+def _tool(given: Object, kind: str) -> Iterator[Tool]:
+    if as_text(given.get("name")):
+        yield Tool(as_text(given["name"]), as_text(given.get("description")), given.get("parameters"), kind)
+
+
+def _chosen(body: Object) -> JSON:
+    return body.get("tool_choice", body.get("function_call"))
 
 
 def _tool_choice(body: Object) -> str:
-    """ "auto", "none", "required" or a function's name; Mistral says "any" for required."""
-    given = body.get("tool_choice", body.get("function_call"))
+    """ "auto", "none", "required" or a tool's name; Mistral says "any" for required."""
+    given = _chosen(body)
     if isinstance(given, str):
         return {"none": "none", "required": "required", "any": "required"}.get(given, "auto")
     chosen = as_object(given)
-    allowed = as_object(chosen.get("allowed_tools"))
-    if allowed:
+    if allowed := as_object(chosen.get("allowed_tools")):
         return "required" if allowed.get("mode") == "required" else "auto"
-    return as_text(as_object(chosen.get("function")).get("name")) or as_text(chosen.get("name")) or "auto"
+    kind = as_object(chosen.get("function")) or as_object(chosen.get("custom"))
+    return as_text(kind.get("name")) or as_text(chosen.get("name")) or "auto"
+
+
+def _allowed(body: Object, tools: list[Tool]) -> list[Tool]:
+    """The tools that `allowed_tools` leaves; all where it names none."""
+    allowed = as_object(as_object(_chosen(body)).get("allowed_tools"))
+    if not allowed:
+        return tools
+    names = [
+        as_text((as_object(tool.get("function")) or as_object(tool.get("custom"))).get("name"))
+        for tool in objects(as_list(allowed.get("tools")))
+    ]
+    return [tool for tool in tools if tool.name in names]
 
 
 def _schema(wanted: Object) -> JSON:
@@ -119,8 +154,51 @@ def _schema(wanted: Object) -> JSON:
             return None
 
 
+def _thinking(body: Object, model: str) -> Thinking | None:
+    """OpenAI's `reasoning_effort`, OpenRouter's `reasoning`, and the `thinking` that DeepSeek and others took over."""
+    reasoning, thinking = as_object(body.get("reasoning")), as_object(body.get("thinking"))
+    effort = as_text(body.get("reasoning_effort")) or as_text(reasoning.get("effort"))
+    if thinking.get("type") == "disabled" or reasoning.get("enabled") is False:
+        effort = "none"
+    budget = as_limit(reasoning.get("max_tokens")) or as_limit(thinking.get("budget_tokens"))
+    if not effort and (thinking.get("type") == "enabled" or reasoning.get("enabled") is True):
+        return thinking_of(model, "medium", budget) or Thinking("medium", budget)
+    return thinking_of(model, effort, budget)
+
+
+def _count_of(body: Object, call: Call) -> Callable[[Choice], Count]:
+    """What OpenAI bills for a choice, by the same rules that recorded answers are counted with."""
+    azure, model = call.provider == "azure", call.model
+
+    def count(choice: Choice) -> Count:
+        thought = sum(tokens.count("".join(part.tokens), model) for part in choice.parts if isinstance(part, Reasoning))
+        finish = "length" if choice.finish is Finish.LENGTH else "stop"
+        answer = {"message": message_of(choice), "finish_reason": finish}
+        return tokens.count_completion(body, [answer], model, reasoning=thought, azure=azure)
+
+    return count
+
+
+def message_of(choice: Choice) -> Object:
+    """The message of a choice, as far as its tokens are concerned."""
+    texts, refusals = (
+        [token for part in choice.parts if isinstance(part, Text) and is_refusal(part) is kind for token in part.tokens]
+        for kind in (False, True)
+    )
+    calls = [part for part in choice.parts if isinstance(part, ToolCall)]
+    message: Object = {"role": "assistant", "content": "".join(texts) or None}
+    if calls:
+        message["tool_calls"] = [
+            {"type": "function", "function": {"name": part.name, "arguments": "".join(part.arguments)}}
+            for part in calls
+        ]
+    if refusals:
+        message["refusal"] = "".join(refusals)
+    return message
+
+
 def _ignored(body: Object) -> Iterator[str]:
-    if body.get("logprobs"):
-        yield "logprobs: not simulated; null answered"
     if "audio" in as_list(body.get("modalities")):
-        yield "modalities: audio is not simulated; text answered"
+        yield "modalities: audio is not simulated in chat completions; text answered"
+    if body.get("store") is True:
+        yield "store: simulated chat completions are not stored"

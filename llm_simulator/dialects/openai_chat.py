@@ -10,11 +10,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from llm_simulator import tokens
-from llm_simulator.dialects import jsonstyle, openai_ask, openai_check, openai_parse, openai_stream, openai_wire
-from llm_simulator.dialects.base import Ask, Desk, Plain
-from llm_simulator.dialects.fields import Object, as_object
+from llm_simulator.dialects import (
+    conditions,
+    host_headers,
+    hosts,
+    jsonstyle,
+    openai_ask,
+    openai_check,
+    openai_headers,
+    openai_parse,
+    openai_stream,
+    openai_wire,
+)
+from llm_simulator.dialects.base import Ask, Desk, Plain, Route
+from llm_simulator.dialects.fields import Object, as_object, load
 from llm_simulator.dialects.ids import digest, of_refusal
 from llm_simulator.dialects.reading import json_object, semantic, text_field, wants_stream
+from llm_simulator.dialects.routes import OPENAI_CHAT
 from llm_simulator.dialects.twins import respell, with_stream
 from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply, Usage
 
@@ -23,7 +35,6 @@ PATH_END = "/chat/completions"
 _BETA = ("openai-beta",)
 
 _JSON: Headers = (("content-type", "application/json"),)
-_SSE: Headers = (("content-type", "text/event-stream; charset=utf-8"),)
 _GATEWAY: Headers = (("content-type", "application/json; charset=utf-8"), ("vary", "Origin"))
 _EDGE: Headers = (
     ("x-openai-proxy-wasm", "v0.1"),
@@ -31,12 +42,6 @@ _EDGE: Headers = (
     ("server", "cloudflare"),
     ("x-content-type-options", "nosniff"),
 )
-_OWN: Headers = (
-    ("openai-organization", "llm-simulator"),
-    ("openai-project", "proj_llmsimulator"),
-    ("openai-version", "2020-10-01"),
-)
-_REQUESTS, _TOKENS = 10_000, 50_000_000  # a minute: what recorded headers of a large account show
 _GATEWAY_NAMES = ("model_not_found", "invalid_url", "method_not_allowed")
 _TYPES = {429: "requests", 503: "service_unavailable_error"}
 
@@ -52,6 +57,7 @@ class OpenAIChat(Plain):
     )
     simulates: frozenset[str] = frozenset(("chat",))
     generates: frozenset[str] = frozenset(("chat",))
+    routes: tuple[Route, ...] = OPENAI_CHAT
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
         if not raw.path.endswith(PATH_END):
@@ -66,26 +72,32 @@ class OpenAIChat(Plain):
 
     def write(self, completion: Completion, call: Call) -> Reply:
         counted = _counted(completion, call)
-        headers = self.headers(completion, call)
-        if call.stream:
-            return Reply(200, (*_SSE, *headers), openai_stream.frames(counted, call))
-        return Reply(200, (*_JSON, *headers), openai_wire.body(counted, call))
+        return Reply(
+            200,
+            self.success(completion, call),
+            openai_stream.frames(counted, call) if call.stream else openai_wire.body(counted, call),
+        )
 
-    def headers(self, completion: Completion, call: Call) -> Headers:
-        """The usual headers of a success, without the content-type."""
-        return (*_identity(completion.id), *_limits(call.provider, completion.usage), *_EDGE)
+    def success(self, completion: Completion, call: Call) -> Headers:
+        """The usual headers of a 200."""
+        host = hosts.name_of(call.provider, call.raw.host)
+        return host_headers.of_success(host, completion.id, completion.usage, stream=call.stream)
 
     def respond(self, call: Call, desk: Desk) -> Reply:
         condition = Condition("not_found", 404, f"Invalid URL ({call.raw.method} {call.raw.path})", retry=False)
         return self.refuse(condition, call)
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
+        if exact := conditions.answer(condition, call):
+            return exact
+        if call.provider == "gemini":  # its OpenAI-compatible path: Google's error in an array
+            return _googles(condition, call)
         gateway = condition.status == 401 or condition.name in _GATEWAY_NAMES
         body = jsonstyle.gateway if gateway else jsonstyle.indented
         identity = (
             (("x-request-id", request_id(of_refusal(condition, call))),)
             if gateway
-            else _identity(of_refusal(condition, call))
+            else openai_headers.own(of_refusal(condition, call), exposed="X-Request-ID")
         )
         headers = (*(_GATEWAY if gateway else _JSON), *identity, *advice(condition), *_EDGE, *condition.headers)
         return Reply(condition.status, headers, body({"error": error_object(condition)}))
@@ -103,6 +115,14 @@ class OpenAIChat(Plain):
             return tuple(_with_options(with_stream(call, flag), None) for flag in (None, False))
         streamed = with_stream(call, True)
         return tuple(_with_options(streamed, options) for options in (None, {"include_usage": True}))
+
+
+def _googles(condition: Condition, call: Call) -> Reply:
+    from llm_simulator.dialects import gemini_generate
+
+    reply = gemini_generate.DIALECT.refuse(condition, call)
+    assert isinstance(reply.body, bytes)
+    return replace(reply, body=jsonstyle.indented_line([load(reply.body)]))
 
 
 def read_chat(raw: RawRequest, provider: str, model: str = "") -> Call:
@@ -145,43 +165,15 @@ def _counted(completion: Completion, call: Call) -> Completion:
 
 def _shows_usage(call: Call) -> bool:
     options = as_object(as_object(call.body).get("stream_options"))
-    return not call.stream or options.get("include_usage") is True or openai_wire.wire_of(call.provider).usage_last
+    return (
+        not call.stream
+        or options.get("include_usage") is True
+        or hosts.wire_of(call.provider, call.raw.host).usage_last
+    )
 
 
 def request_id(seed: str) -> str:
     return "req_" + digest(seed, "request").hex()
-
-
-def _identity(seed: str) -> Headers:
-    spent = 100 + int.from_bytes(digest(seed, "processing", 2), "big") % 400
-    return (
-        ("access-control-expose-headers", "X-Request-ID"),
-        ("openai-processing-ms", str(spent)),
-        *_OWN,
-        ("x-request-id", request_id(seed)),
-    )
-
-
-def _limits(provider: str, usage: Usage) -> Headers:
-    """Requests and tokens a minute: limit, what is left, and how long until all is back."""
-    return (
-        ("x-ratelimit-limit-requests", str(_REQUESTS)),
-        ("x-ratelimit-limit-tokens", str(_TOKENS)),
-        ("x-ratelimit-remaining-requests", str(_REQUESTS - 1)),
-        ("x-ratelimit-remaining-tokens", str(max(_TOKENS - usage.total, 0))),
-        ("x-ratelimit-reset-requests", duration(60 / _REQUESTS)),
-        ("x-ratelimit-reset-tokens", duration(60 * usage.total / _TOKENS)),
-    )
-
-
-def duration(seconds: float) -> str:
-    """A time as rate limit headers spell it: "0s", "6ms", "1.5s", "7m12s"."""
-    milliseconds = round(seconds * 1000)
-    if milliseconds < 1000:
-        return f"{milliseconds}ms" if milliseconds else "0s"
-    minutes, rest = divmod(milliseconds, 60_000)
-    spelled = f"{rest / 1000:.3f}".rstrip("0").rstrip(".") + "s"
-    return f"{minutes}m{spelled}" if minutes else spelled
 
 
 def error_object(condition: Condition) -> Object:

@@ -12,13 +12,14 @@ from hashlib import shake_256
 from json.encoder import encode_basestring
 from typing import assert_never
 
-from llm_simulator.dialects import jsonstyle
-from llm_simulator.dialects.fields import Object, as_object, spelled
+from llm_simulator.dialects import jsonstyle, logprobs
+from llm_simulator.dialects.fields import Object, as_object, as_text, is_refusal, spelled, words
+from llm_simulator.dialects.hosts import ALPHANUMERIC, SO_FAR, At
 from llm_simulator.dialects.ids import code
 from llm_simulator.dialects.openai_wire import (
-    ALPHANUMERIC,
     CONTENT_FILTER,
     call_of,
+    call_whole,
     extra,
     given_of,
     head_of,
@@ -33,6 +34,8 @@ from llm_simulator.types import JSON, Call, Choice, Completion, Frame, Part, Rea
 
 _MARK = "\0piece\0"  # escaped in JSON: no text that was escaped holds it
 _MARKED = encode_basestring(_MARK)
+_LOGGED = encode_basestring("\0logprobs\0")
+_SAID = encode_basestring(SO_FAR)
 _PAD_MARK = "\0pad\0"
 _PADDED = encode_basestring(_PAD_MARK)[1:-1]
 _NOISE_SIZE = 2048
@@ -48,6 +51,9 @@ _NEXT, _TOKEN, _LAST = range(3)
 _Step = tuple[int, bytes]
 
 
+_MARKS = {"again": _MARKED, "logged": _LOGGED, "said": _SAID}
+
+
 @dataclass(frozen=True, slots=True)
 class _Template:
     """A chunk around the one piece of text that changes: its JSON is made once per part, not once per token."""
@@ -57,6 +63,15 @@ class _Template:
     after: str
     room: int  # the length of padding that an empty text would need, modulo 16
     padded: bool
+
+    def filled(self, **texts: str) -> _Template:
+        """With what else changes in it: `texts` by the mark that stands for each."""
+        marks = {_MARKS[name]: text for name, text in texts.items()}
+        before, between, after = self.before, self.between, self.after
+        for mark, text in marks.items():
+            before, between, after = (part.replace(mark, text) for part in (before, between, after))
+        more = sum(map(len, (before, between, after))) - sum(map(len, (self.before, self.between, self.after)))
+        return _Template(before, between, after, self.room - more, self.padded)
 
     def line(self, text: str, place: int) -> bytes:
         """The chunk with `text`, which is JSON already, in its place."""
@@ -71,6 +86,8 @@ def frames(completion: Completion, call: Call) -> Iterator[Frame]:
     stream = _Stream(completion, call)
     if stream.head.wire.filters:
         yield Frame(0, stream.prompt_filter())
+    if stream.head.wire.comment:
+        yield Frame(0, stream.head.wire.comment)
     living = [stream.steps(index, choice) for index, choice in enumerate(completion.choices)]
     token = 0
     while living:
@@ -92,49 +109,68 @@ def frames(completion: Completion, call: Call) -> Iterator[Frame]:
 class _Stream:
     """One streamed answer: what its chunks share, and how many were made (the padding draws on that)."""
 
-    __slots__ = ("_completion", "_made", "_offset", "_padded", "head", "with_usage")
+    __slots__ = ("_call", "_completion", "_made", "_offset", "_padded", "_said", "head", "with_usage")
 
     def __init__(self, completion: Completion, call: Call) -> None:
         options = as_object(as_object(call.body).get("stream_options"))
         self.head = head_of(completion, call)
         self.with_usage = options.get("include_usage") is True and not self.head.wire.usage_last
+        self._call = call
         self._completion = completion
         self._padded = self.head.wire.pad is not None and options.get("include_obfuscation") is not False
         self._offset = int(code(completion.id, "noise", 3, "0123456789"))
         self._made = 0
+        self._said: dict[int, str] = {}  # the text so far by choice, kept where chunks repeat it
 
     def steps(self, index: int, choice: Choice) -> Iterator[_Step]:
         """The chunks of one choice from its role to its finish."""
-        calls = sum(isinstance(part, ToolCall) for part in choice.parts)
+        calls = [part for part in choice.parts if isinstance(part, ToolCall)]
         place = 0
         shown = [part for part in choice.parts if self._is_shown(part)]
+        if not shown:
+            yield from self._opening(index, "", {})
         for part in choice.parts:
-            if isinstance(part, Reasoning) and not self.head.wire.thinking:
-                yield from ((_TOKEN, b""),) * len(part.tokens)
+            if not self._is_shown(part):
+                yield from ((_TOKEN, b""),) * len(part.arguments if isinstance(part, ToolCall) else part.tokens)
                 continue
             start = self._start(part, place) if isinstance(part, ToolCall) else {}
             if part is shown[0]:
                 # A first call alone comes with the role; several get a chunk of their own each.
-                joined = start if calls == 1 else {}
-                yield _NEXT, self._whole(index, self._role(None if start else "", joined))
+                joined = start if len(calls) == 1 else {}
+                yield from self._opening(index, None if start else "", joined)
                 start = {} if joined else start
             if start:
-                yield _NEXT, self._whole(index, start)
+                yield _NEXT, self._whole(index, start, At.PIECE)
             yield from self._pieces(index, part, place)
             place += isinstance(part, ToolCall)
-        if not shown:
-            yield _NEXT, self._whole(index, self._role("", {}))
+        yield from self._refusal(index, choice)
         if more := self._left(choice):
-            yield _LAST, self._whole(index, more)
+            yield _LAST, self._whole(index, more, At.PIECE)
         yield _LAST, self._finish(index, choice)
 
     def _is_shown(self, part: Part) -> bool:
+        """Whether it has chunks of its own: thoughts may be hidden, calls may come with the finish."""
+        if isinstance(part, ToolCall):
+            return not self.head.wire.calls_whole
         return not isinstance(part, Reasoning) or bool(self.head.wire.thinking)
 
+    def _opening(self, index: int, content: str | None, more: Object) -> Iterator[_Step]:
+        """The chunk with the role, where it has one."""
+        if not self.head.wire.role_each:
+            yield _NEXT, self._whole(index, self._role(content, more), At.FIRST)
+        elif more:
+            yield _NEXT, self._whole(index, more, At.PIECE)
+
     def _left(self, choice: Choice) -> Object:
-        """What else was recorded of the message (a refusal, annotations), to come in a delta of its own."""
+        """What else was recorded of the message (annotations), to come in a delta of its own."""
         held = extra(choice, "message").items()
-        return {name: value for name, value in held if value not in (None, [], {}) and name != "content"}
+        return {
+            name: value for name, value in held if value not in (None, [], {}) and name not in ("content", "refusal")
+        }
+
+    def _refusal(self, index: int, choice: Choice) -> Iterator[_Step]:
+        for piece in words(as_text(extra(choice, "message").get("refusal"))):
+            yield _NEXT, self._whole(index, {"refusal": piece}, At.PIECE)
 
     def _role(self, content: str | None, more: Object) -> Object:
         refusal = {"refusal": None} if self.head.wire.full else {}
@@ -151,18 +187,42 @@ class _Stream:
         return {"tool_calls": [opening]}
 
     def _pieces(self, index: int, part: Part, place: int) -> Iterator[_Step]:
-        template = self._template(self._chunk(self._choice(index, self._delta(part, place))), _MARKED)
-        for piece in part.arguments if isinstance(part, ToolCall) else part.tokens:
+        logged = self.head.top_logprobs
+        choices = self._choice(index, self._delta(part, place))
+        if logged is not None and isinstance(part, Text):
+            told = {"content": None, "refusal": None}
+            choices[0]["logprobs"] = {**told, "refusal" if is_refusal(part) else "content": ["\0logprobs\0"]}
+        template = self._template(self.head.dressed(self._chunk(choices), At.PIECE), _MARKED)
+        changing = logged is not None or _MARKED in template.between or self.head.wire.so_far
+        for number, piece in enumerate(part.arguments if isinstance(part, ToolCall) else part.tokens):
             self._made += 1
-            yield _TOKEN, template.line(encode_basestring(piece), self._offset + self._made)
+            text = encode_basestring(piece)
+            found = template
+            if changing:
+                found = template.filled(**self._texts(index, part, piece, number))
+            yield _TOKEN, found.line(text, self._offset + self._made)
+
+    def _texts(self, index: int, part: Part, piece: str, number: int) -> dict[str, str]:
+        """What else changes in a chunk beside its piece."""
+        texts = {"again": encode_basestring(piece)}
+        if self.head.top_logprobs is not None:
+            seed = f"{self.head.seed} {index}"
+            texts["logged"] = spelled(logprobs.entry(piece, seed, number, self.head.top_logprobs))
+        if self.head.wire.so_far:
+            self._said[index] = self._said.get(index, "") + (piece if isinstance(part, Text) else "")
+            texts["said"] = encode_basestring(self._said[index])
+        return texts
 
     def _delta(self, part: Part, place: int) -> Object:
         """The delta of a piece, with a mark in its place."""
+        role: Object = {"role": "assistant"} if self.head.wire.role_each else {}
         match part:
+            case Text() if is_refusal(part):
+                return {**role, "refusal": _MARK}
             case Text():
-                return {"content": _MARK}
+                return {**role, "content": _MARK}
             case Reasoning():
-                return {self.head.wire.thinking: _MARK}
+                return {**role, **({"content": ""} if role else {}), self.head.wire.thinking: _MARK}
             case ToolCall() if is_legacy(self.head, part):
                 return {"function_call": {"arguments": _MARK}}
             case ToolCall():
@@ -179,7 +239,7 @@ class _Stream:
 
     def _chunk(self, choices: list[Object], **more: JSON) -> Object:
         chunk: Object = {**self.head.object("chat.completion.chunk"), **self.head.tail, "choices": choices}
-        if self.with_usage:
+        if self.with_usage and self.head.wire.full:
             chunk["usage"] = None
         chunk.update(more)
         if self._padded:
@@ -189,32 +249,53 @@ class _Stream:
     def _choice(
         self, index: int, delta: Object, finish: str | None = None, filters: Object = CONTENT_FILTER
     ) -> list[Object]:
-        choice: Object = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
+        choice: Object = {"index": index, "delta": delta}
+        if self.head.logprobs or self.head.top_logprobs is not None:
+            opened = self.head.top_logprobs is not None and "role" in delta and finish is None
+            choice["logprobs"] = {"content": [], "refusal": None} if opened else None
+        choice["finish_reason"] = finish
         if self.head.wire.filters:
             choice["content_filter_results"] = {} if "role" in delta else filters
         return [choice]
 
-    def _whole(self, index: int, delta: Object) -> bytes:
-        return self._line(self._chunk(self._choice(index, delta)))
+    def _whole(self, index: int, delta: Object, at: At) -> bytes:
+        return self._line(self._chunk(self._choice(index, delta)), at, index)
 
-    def _line(self, chunk: Object) -> bytes:
+    def _line(self, chunk: Object, at: At, index: int = 0) -> bytes:
         self._made += 1
-        return self._template(chunk, "").line("", self._offset + self._made)
+        template = self._template(self.head.dressed(chunk, at), "")
+        if self.head.wire.so_far:
+            template = template.filled(said=encode_basestring(self._said.get(index, "")))
+        return template.line("", self._offset + self._made)
 
     def _finish(self, index: int, choice: Choice) -> bytes:
         more = extra(choice, "choice")
         filters = as_object(more.get("content_filter_results")) or CONTENT_FILTER
-        delta = {"content": ""} if self.head.wire.usage_last else {}
-        choices = self._choice(index, delta, word(choice, self.head.legacy), filters)
+        choices = self._choice(index, self._last_delta(choice), word(choice, self.head.legacy), filters)
         choices[0].update((name, value) for name, value in more.items() if name != "content_filter_results")
         hidden = ("service_tier", "prompt_filter_results")
         top = {name: value for name, value in self.head.top.items() if name not in hidden} if index == 0 else {}
         if self.head.wire.usage_last:
-            top["usage"] = usage_object(self._completion.usage, self.head.wire)
-        return self._line(self._chunk(choices, **top))
+            top["usage"] = self._usage()
+        return self._line(self._chunk(choices, **top), At.LAST, index)
+
+    def _last_delta(self, choice: Choice) -> Object:
+        """Empty, or with nothing in it but its role; of hosts that send a call whole, the calls."""
+        wire = self.head.wire
+        role: Object = {"role": "assistant"} if wire.role_each else {}
+        calls = [part for part in choice.parts if isinstance(part, ToolCall)] if wire.calls_whole else []
+        if calls:
+            return {
+                **role,
+                "tool_calls": [{"index": n, **call_whole(self.head, part, n)} for n, part in enumerate(calls)],
+            }
+        return {**role, "content": ""} if wire.usage_last or role else {}
+
+    def _usage(self) -> Object:
+        return usage_object(self._completion.usage, self.head.wire, self._call, self._completion)
 
     def usage(self) -> bytes:
-        return self._line(self._chunk([], usage=usage_object(self._completion.usage, self.head.wire)))
+        return self._line(self._chunk([], usage=self._usage()), At.USAGE)
 
     def prompt_filter(self) -> bytes:
         """Azure's first chunk: nothing but what its filter made of the prompt."""

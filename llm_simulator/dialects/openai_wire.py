@@ -5,17 +5,21 @@ Source: OpenAI API reference (chat completions object and chunk object), and rec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
-from llm_simulator.dialects import jsonstyle
-from llm_simulator.dialects.catalogue import find
-from llm_simulator.dialects.fields import Object, as_object
-from llm_simulator.dialects.ids import code, digest, is_raw, uuid
+from llm_simulator import tokens
+from llm_simulator.dialects import jsonstyle, logprobs
+from llm_simulator.dialects.catalogue import Model, find, models
+from llm_simulator.dialects.fields import Object, as_object, as_text, is_refusal
+from llm_simulator.dialects.hosts import ALPHANUMERIC, AZURE, OPENAI, At, Talk, Wire, wire_of
+from llm_simulator.dialects.ids import code, is_raw, marked, marked_model
+from llm_simulator.dialects.thinking import habit_of
 from llm_simulator.types import JSON, Call, Choice, Completion, Finish, Reasoning, Text, ToolCall, Usage
 
-ALPHANUMERIC = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+__all__ = ["ALPHANUMERIC", "AZURE", "OPENAI", "Wire", "wire_of"]
 
 _WORDS = {
     Finish.STOP: "stop",
@@ -43,52 +47,25 @@ CONTENT_FILTER: Object = {
 }
 
 
-def _chat_id(seed: str) -> str:
-    return "chatcmpl-" + code(seed, "chat", 29, ALPHANUMERIC)
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """How one provider spells the format.
-
-    `whole` lays out a body. `full`: nulls and details as OpenAI shows them, `tier`: the service tier too. `pad` is what
-    the length of a chunk's JSON leaves over 16 (its obfuscation sees to that), None where there is none. `filters`:
-    Azure's content filter results and alphabetical keys. `thinking` names the field of reasoning text, "" hides it.
-    `usage_last`: the finish chunk carries the usage, asked for or not. `identity` makes an answer's id.
-    """
-
-    whole: Callable[[JSON], bytes] = jsonstyle.compact
-    full: bool = False
-    tier: bool = False
-    pad: int | None = None
-    filters: bool = False
-    thinking: str = "reasoning_content"
-    usage_last: bool = False
-    identity: Callable[[str], str] = _chat_id
-
-
-OPENAI = Wire(jsonstyle.indented_line, full=True, tier=True, pad=1, thinking="")
-AZURE = Wire(jsonstyle.compact_line, full=True, pad=3, filters=True, thinking="")
-_PLAIN = Wire()
-_WIRES = {
-    "openai": OPENAI,
-    "azure": AZURE,
-    "groq": Wire(jsonstyle.compact_line, thinking="reasoning", identity=lambda seed: f"chatcmpl-{uuid(seed, 'chat')}"),
-    "mistral": Wire(usage_last=True, identity=lambda seed: digest(seed, "chat").hex()),
-    "deepseek": Wire(usage_last=True, identity=lambda seed: uuid(seed, "chat")),
-    "openrouter": Wire(thinking="reasoning"),
-    "together": Wire(jsonstyle.indented, thinking="reasoning"),
-}
-
-
-def wire_of(provider: str) -> Wire:
-    return _WIRES.get(provider, _PLAIN)
-
-
 def served(call: Call) -> str:
-    """The snapshot that answers to the name asked for: gpt-4o is gpt-4o-2024-08-06."""
-    known = find(call.provider, call.model)
+    """The snapshot that answers to the name asked for: gpt-4o is gpt-4o-2024-08-06.
+
+    An Azure deployment has a name of its own: the model in the request or else in that name is what it is taken to serve.
+    """
+    asked = as_text(as_object(call.body).get("model"))
+    known = find(call.provider, call.model) or (find("azure", asked) if call.provider == "azure" else None)
+    if known is None and call.provider == "azure":
+        known = _named_in(call.model)
     return known.serves or known.id if known else call.model
+
+
+@lru_cache(256)
+def _named_in(deployment: str) -> Model | None:
+    """The model whose name a deployment's name holds: "my-gpt-4o-mini-eu" is gpt-4o-mini."""
+    words = re.split(r"[^a-z0-9.]+", deployment.lower())
+    spelled = f"-{'-'.join(words)}-"
+    found = [model for model in models("azure") if model.mode == "chat" and f"-{model.id}-" in spelled]
+    return max(found, key=lambda model: len(model.id), default=None)
 
 
 def is_recorded(completion: Completion) -> bool:
@@ -96,24 +73,28 @@ def is_recorded(completion: Completion) -> bool:
     return not is_raw(completion.id) or bool(completion.usage.raw) or any(choice.word for choice in completion.choices)
 
 
-def usage_object(usage: Usage, wire: Wire) -> Object:
+def usage_object(usage: Usage, wire: Wire, call: Call | None = None, completion: Completion | None = None) -> Object:
     """The counts; those of a recording as they stand."""
     if usage.raw:
         return as_object(usage.raw)
-    counts: Object = {
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": usage.completion,
-        "total_tokens": usage.total,
-    }
-    if wire.full:
-        counts["prompt_tokens_details"] = {"cached_tokens": usage.cached, "audio_tokens": 0}
-        counts["completion_tokens_details"] = {
-            "reasoning_tokens": usage.reasoning,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        }
+    counts = wire.counts(usage)
+    predicted = as_object(as_object(call.body).get("prediction")) if call and wire.full else {}
+    if predicted and completion:
+        accepted, rejected = _predicted(predicted, completion)
+        details = as_object(counts.get("completion_tokens_details"))
+        details.update(accepted_prediction_tokens=accepted, rejected_prediction_tokens=rejected)
     return counts
+
+
+def _predicted(prediction: Object, completion: Completion) -> tuple[int, int]:
+    """How many tokens of the predicted text came, from its start on, and how many did not."""
+    given = prediction.get("content")
+    parts = given if isinstance(given, list) else [{"text": given}]
+    expected = tokens.split("".join(as_text(as_object(part).get("text")) for part in parts), completion.model)
+    said = [token for part in completion.choices[0].parts if isinstance(part, Text) for token in part.tokens]
+    same = next((place for place, pair in enumerate(zip(expected, said, strict=False)) if pair[0] != pair[1]), None)
+    accepted = min(len(expected), len(said)) if same is None else same
+    return accepted, len(expected) - accepted
 
 
 def extra(choice: Choice, part: str) -> Object:
@@ -123,40 +104,69 @@ def extra(choice: Choice, part: str) -> Object:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What all objects of one answer share."""
+    """What all objects of one answer share. `top_logprobs` is None where the request asks for no log probabilities."""
 
     wire: Wire
-    seed: str
+    talk: Talk
     recorded: bool
     legacy: bool
     top: Object
     fields: Object
     tail: Object
+    logprobs: bool
+    top_logprobs: int | None = None
+
+    @property
+    def seed(self) -> str:
+        return self.talk.seed
 
     def object(self, kind: str) -> Object:
         return {"id": self.fields["id"], "object": kind, **{k: v for k, v in self.fields.items() if k != "id"}}
 
+    def dressed(self, spelled: Object, at: At) -> Object:
+        """The object as the host has it."""
+        return self.wire.dress(spelled, at, self.talk)
+
 
 def head_of(completion: Completion, call: Call) -> Head:
-    wire, recorded = wire_of(call.provider), is_recorded(completion)
+    wire, recorded = wire_of(call.provider, call.raw.host), is_recorded(completion)
+    body = as_object(call.body)
     top = extra(completion.choices[0], "top") if completion.choices else {}
     model = (completion.model if recorded else served(call)) or call.model
     fields = {
-        "id": completion.id if recorded else wire.identity(completion.id),
+        "id": completion.id if recorded else marked(wire.identity(completion.id, completion.created), completion),
         "created": completion.created,
-        "model": model,
+        "model": marked_model(model, completion),
     }
+    wanted = None if recorded else logprobs.wanted(body)
+    return Head(
+        wire,
+        Talk(completion.id, completion.usage, completion.created),
+        recorded,
+        "functions" in body and "tools" not in body,
+        top,
+        fields,
+        _tail(completion, body, wire, top, model, recorded),
+        # OpenAI leaves the key out for models that think; Azure and what was recorded have it.
+        wire.logprobs and (recorded or wire.filters or habit_of(model) is None),
+        wanted if wire.logprobs else None,
+    )
+
+
+def _tail(completion: Completion, body: Object, wire: Wire, top: Object, model: str, recorded: bool) -> Object:
     tail: Object = {}
     if "service_tier" in top:
         tail["service_tier"] = top["service_tier"]
     elif wire.tier and not recorded:
-        tail["service_tier"] = _tier(as_object(call.body).get("service_tier"))
-    if wire.full or (completion.fingerprint and recorded):
-        print_of = (completion.fingerprint or None) if recorded else _fingerprint(completion.fingerprint, model)
-        tail["system_fingerprint"] = print_of
-    body = as_object(call.body)
-    legacy = "functions" in body and "tools" not in body
-    return Head(wire, completion.id, recorded, legacy, top, fields, tail)
+        tail["service_tier"] = _tier(body.get("service_tier"))
+    if recorded:
+        if wire.full or completion.fingerprint:
+            tail["system_fingerprint"] = completion.fingerprint or None
+    elif wire.full:
+        tail["system_fingerprint"] = _fingerprint(completion.fingerprint, model)
+    elif own := wire.print(completion.fingerprint or model):
+        tail["system_fingerprint"] = own
+    return tail
 
 
 def _tier(asked: JSON) -> str:
@@ -164,8 +174,10 @@ def _tier(asked: JSON) -> str:
 
 
 def _fingerprint(raw: str, model: str) -> str | None:
-    """gpt-3.5 has none."""
-    if model.startswith("gpt-3.5"):
+    """gpt-4o and gpt-4.1 have one; older models and those that think do not (as recorded)."""
+    if model.startswith("gpt-3.5") or (model.startswith("gpt-4") and not model.startswith(("gpt-4o", "gpt-4.1"))):
+        return None
+    if habit_of(model) is not None:
         return None
     return "fp_" + (raw[:10] or code(model, "fingerprint", 10, "0123456789abcdef"))
 
@@ -176,13 +188,13 @@ def body(completion: Completion, call: Call) -> bytes:
     wire = head.wire
     answer = head.object("chat.completion")
     answer["choices"] = [_whole(head, index, choice) for index, choice in enumerate(completion.choices)]
-    answer["usage"] = usage_object(completion.usage, wire)
+    answer["usage"] = usage_object(completion.usage, wire, call, completion)
     answer.update(head.tail)
     answer.update(head.top)
     if wire.filters:
         answer.setdefault("prompt_filter_results", prompt_filter())
         answer = jsonstyle.ordered(answer)
-    return wire.whole(answer)
+    return wire.whole(head.dressed(answer, At.WHOLE))
 
 
 def prompt_filter() -> JSON:
@@ -190,16 +202,27 @@ def prompt_filter() -> JSON:
 
 
 def _whole(head: Head, index: int, choice: Choice) -> Object:
-    spelled_choice: Object = {
-        "index": index,
-        "message": _message(head, choice),
-        "logprobs": None,
-        "finish_reason": word(choice, head.legacy),
-        **extra(choice, "choice"),
-    }
+    spelled_choice: Object = {"index": index, "message": _message(head, choice)}
+    if head.logprobs or head.top_logprobs is not None:
+        spelled_choice["logprobs"] = _logprobs(head, choice, index)
+    spelled_choice |= {"finish_reason": word(choice, head.legacy), **extra(choice, "choice")}
     if head.wire.filters:
         spelled_choice.setdefault("content_filter_results", CONTENT_FILTER)
     return spelled_choice
+
+
+def _logprobs(head: Head, choice: Choice, index: int) -> JSON:
+    if head.top_logprobs is None:
+        return None
+    said: dict[str, list[str]] = {"content": [], "refusal": []}
+    for part in choice.parts:
+        if isinstance(part, Text):
+            said["refusal" if is_refusal(part) else "content"] += part.tokens
+    told = {
+        name: logprobs.entries(pieces, f"{head.seed} {index}", head.top_logprobs) if pieces else None
+        for name, pieces in said.items()
+    }
+    return told if any(told.values()) else None
 
 
 def word(choice: Choice, legacy: bool = False) -> str:
@@ -210,23 +233,26 @@ def word(choice: Choice, legacy: bool = False) -> str:
 
 
 def _message(head: Head, choice: Choice) -> Object:
-    texts = [part for part in choice.parts if isinstance(part, Text)]
+    refusals = [part for part in choice.parts if isinstance(part, Text) and is_refusal(part)]
+    texts = [part for part in choice.parts if isinstance(part, Text) and not is_refusal(part)]
     calls = [part for part in choice.parts if isinstance(part, ToolCall)]
     thoughts = [part for part in choice.parts if isinstance(part, Reasoning)]
-    silent = bool(calls) or head.recorded
+    more = extra(choice, "message")
+    silent = bool(calls or refusals) or head.recorded
     message: Object = {"role": "assistant", "content": _joined(texts) if texts or not silent else None}
     if thoughts and head.wire.thinking:
         message[head.wire.thinking] = _joined(thoughts)
     if calls and is_legacy(head, calls[0]):
         message["function_call"] = {"name": calls[0].name, "arguments": "".join(calls[0].arguments)}
     elif calls:
-        message["tool_calls"] = [
-            {**call_of(head, part, place), kind_of(part): {"name": part.name, given_of(part): "".join(part.arguments)}}
-            for place, part in enumerate(calls)
-        ]
+        message["tool_calls"] = [call_whole(head, part, place) for place, part in enumerate(calls)]
     if head.wire.full:
-        message.update({"refusal": None, "annotations": []})
-    return {**message, **extra(choice, "message")}
+        message.update({"refusal": _joined(refusals) if refusals else None, "annotations": []})
+    return {**message, **more}
+
+
+def call_whole(head: Head, part: ToolCall, place: int) -> Object:
+    return {**call_of(head, part, place), kind_of(part): {"name": part.name, given_of(part): "".join(part.arguments)}}
 
 
 def _joined(parts: list[Text] | list[Reasoning]) -> str:
@@ -250,5 +276,5 @@ def call_of(head: Head, part: ToolCall, place: int) -> Object:
     """Id, type and what else was recorded of a tool call."""
     identity = part.id
     if is_raw(identity):
-        identity = "call_" + code(identity or head.seed, f"call {place}", 24, ALPHANUMERIC)
+        identity = head.wire.call_id(identity or head.seed, place)
     return {"id": identity, "type": "function", **as_object(part.extra)}

@@ -23,10 +23,14 @@ GROUP = "llm_simulator.dialects"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a dialect is (`module:attribute`, an instance) and which providers it answers for, by family."""
+    """Where a dialect is (`module:attribute`, an instance) and which providers it answers for, by family.
+
+    A path that has none of `paths` in it is not the dialect's, whoever asks: then it need not even be loaded.
+    """
 
     spec: str
     claims: Mapping[str, tuple[str, ...]]
+    paths: tuple[str, ...] = ("/",)
 
     def serves(self, provider: str, family: str = "") -> bool:
         """Whether it claims the provider, for one family or for any."""
@@ -40,12 +44,40 @@ ENTRIES: tuple[Entry, ...] = (
         "llm_simulator.dialects.anthropic_messages:DIALECT",
         {"anthropic.messages": ("anthropic",), "models": ("anthropic",)},
     ),
+    Entry("llm_simulator.dialects.anthropic_batches:DIALECT", {"anthropic.batches": ("anthropic",)}, ("/batches",)),
+    Entry("llm_simulator.dialects.anthropic_files:DIALECT", {"anthropic.files": ("anthropic",)}, ("/files",)),
     Entry("llm_simulator.dialects.gemini_generate:DIALECT", {"gemini.generate": ("gemini",), "models": ("gemini",)}),
-    Entry("llm_simulator.dialects.gemini_generate:VERTEX", {"gemini.generate": ("vertex",)}),
+    Entry("llm_simulator.dialects.gemini_generate:VERTEX", {"gemini.generate": ("vertex",), "models": ("vertex",)}),
+    Entry("llm_simulator.dialects.gemini_embed:DIALECT", {"gemini.embed": ("gemini",)}),
+    Entry("llm_simulator.dialects.gemini_interactions:DIALECT", {"gemini.interactions": ("gemini",)}),
+    Entry(
+        "llm_simulator.dialects.gemini_stored:DIALECT",
+        {"gemini.files": ("gemini",), "gemini.cachedContents": ("gemini",)},
+    ),
+    Entry("llm_simulator.dialects.gemini_batches:DIALECT", {"gemini.batches": ("gemini",)}),
+    Entry("llm_simulator.dialects.gemini_embed:VERTEX", {"gemini.embed": ("vertex",)}),
     Entry("llm_simulator.dialects.cohere_chat:DIALECT", {"cohere.chat": ("cohere",), "models": ("cohere",)}),
-    Entry("llm_simulator.dialects.azure_chat:DIALECT", {"openai.chat": ("azure",)}),
-    Entry("llm_simulator.dialects.openai_chat:DIALECT", {"openai.chat": ANY}),
-    Entry("llm_simulator.dialects.models_list:DIALECT", {"models": ANY}),
+    Entry("llm_simulator.dialects.cohere_v1:DIALECT", {"cohere.v1": ("cohere",)}),
+    Entry("llm_simulator.dialects.cohere_embed:DIALECT", {"cohere.embed": ("cohere",)}),
+    Entry("llm_simulator.dialects.cohere_tools:DIALECT", {"cohere.tools": ("cohere",)}),
+    Entry("llm_simulator.dialects.azure_chat:DIALECT", {"openai.chat": ("azure",)}, ("/chat/completions",)),
+    Entry("llm_simulator.dialects.openai_chat:DIALECT", {"openai.chat": ANY}, ("/chat/completions",)),
+    Entry("llm_simulator.dialects.openai_responses:AZURE", {"openai.responses": ("azure",)}, ("/responses",)),
+    Entry("llm_simulator.dialects.openai_responses:DIALECT", {"openai.responses": ANY}, ("/responses",)),
+    Entry(
+        "llm_simulator.dialects.openai_conversations:AZURE", {"openai.conversations": ("azure",)}, ("/conversations",)
+    ),
+    Entry("llm_simulator.dialects.openai_conversations:DIALECT", {"openai.conversations": ANY}, ("/conversations",)),
+    Entry("llm_simulator.dialects.openai_completions:AZURE", {"openai.completions": ("azure",)}, ("/completions",)),
+    Entry("llm_simulator.dialects.openai_completions:DIALECT", {"openai.completions": ANY}, ("/completions",)),
+    Entry("llm_simulator.dialects.models_list:DIALECT", {"models": ANY}, ("/models",)),
+    Entry("llm_simulator.dialects.openai_embeddings:DIALECT", {"openai.embeddings": ANY}, ("/embeddings",)),
+    Entry("llm_simulator.dialects.openai_moderations:DIALECT", {"openai.moderations": ANY}, ("/moderations",)),
+    Entry("llm_simulator.dialects.openai_files:DIALECT", {"openai.files": ANY}, ("/files",)),
+    Entry("llm_simulator.dialects.openai_batches:DIALECT", {"openai.batches": ANY}, ("/batches",)),
+    Entry("llm_simulator.dialects.openai_images:DIALECT", {"openai.images": ANY}, ("/images/", "/private/org-")),
+    Entry("llm_simulator.dialects.openai_audio:DIALECT", {"openai.audio": ANY}, ("/audio/",)),
+    Entry("llm_simulator.dialects.openai_realtime:DIALECT", {"openai.realtime": ANY}, ("/realtime",)),
 )
 
 
@@ -59,10 +91,11 @@ def read(raw: RawRequest) -> Call:
 
 def _read(raw: RawRequest) -> Call:
     provider = resolve(raw)
-    for dialect in _readers(provider):
-        call = dialect.read(raw, provider)
-        if call is not None:
-            return call
+    for entry in _readers(provider):
+        if any(part in raw.path for part in entry.paths):
+            call = _load(entry.spec).read(raw, provider)
+            if call is not None:
+                return call
     return _opaque(provider).read(raw, provider)
 
 
@@ -77,8 +110,8 @@ def dialects() -> tuple[Dialect, ...]:
 
 
 @lru_cache(maxsize=256)
-def _readers(provider: str) -> tuple[Dialect, ...]:
-    return tuple(_load(entry.spec) for entry in _entries() if entry.serves(provider))
+def _readers(provider: str) -> tuple[Entry, ...]:
+    return tuple(entry for entry in _entries() if entry.serves(provider))
 
 
 @lru_cache(maxsize=256)

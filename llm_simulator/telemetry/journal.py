@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from llm_simulator.telemetry.drift import Drift
 
-_UNSHOWN = ("report", "drift")
+_UNSHOWN = ("report", "drift", "later")
 
 
 @dataclass(slots=True)
@@ -42,6 +42,13 @@ class Entry:
     note: str = ""  # e.g. why it missed or was refused
     report: str = ""  # of a miss, for a person; several lines, so not in the JSON
     drift: Drift | None = None  # verify mode: all that changed; it quotes answers, so not in the JSON
+    later: Callable[[], None] | None = None  # what need not be known before the client has its answer
+
+    def settle(self) -> None:
+        """Notes what was put off."""
+        later, self.later = self.later, None
+        if later is not None:
+            later()
 
     def as_json(self) -> dict[str, Any]:
         """Only what is known: None and "" are left out."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from llm_simulator.telemetry.drift import Checked, Verification
 from llm_simulator.telemetry.journal import Entry
+from llm_simulator.telemetry.prices import cost_of
+from llm_simulator.types import Usage
 
 
 @dataclass(slots=True)
@@ -22,6 +24,8 @@ class Line:
     refused: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    spent_usd: float = 0.0  # at list prices, as far as they are known: what went upstream
+    saved_usd: float = 0.0  # and what was answered here instead
 
     @property
     def calls(self) -> int:
@@ -54,6 +58,13 @@ class Tally:
         line.recorded += entry.recorded
         line.prompt_tokens += entry.prompt_tokens or 0
         line.completion_tokens += entry.completion_tokens or 0
+        cost = (
+            cost_of(entry.provider, entry.model, Usage(entry.prompt_tokens or 0, entry.completion_tokens or 0)) or 0.0
+        )
+        if counted == "forwarded":
+            line.spent_usd += cost
+        else:
+            line.saved_usd += cost
         if entry.differs:
             self.differences.append(f"{entry.method} {entry.path} {entry.model}: {entry.differs}")
         if entry.drift is not None:
@@ -71,8 +82,8 @@ class Tally:
         return {"models": rows, "total": {"calls": total.calls, **_values(total)}, "differences": self.differences}
 
 
-def _values(line: Line) -> dict[str, int]:
-    return {name: getattr(line, name) for name in Line.__slots__}
+def _values(line: Line) -> dict[str, float]:
+    return {name: round(getattr(line, name), 8) for name in Line.__slots__}
 
 
 def _sum(lines: Iterable[Line]) -> Line:

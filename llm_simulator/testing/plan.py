@@ -109,13 +109,13 @@ def _check(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise ConfigError(f"@pytest.mark.{MARKER}: {name} is {value!r}; allowed are {', '.join(choices)}")
 
 
-def seconds(age: str) -> float:
-    """`90d`, `12h`, `30m`, `45s`, `2w` in seconds.
+def seconds(age: str, setting: str = "--llm-max-age") -> float:
+    """`90d`, `12h`, `30m`, `45s`, `2w` in seconds; `setting` is where it was given.
 
     Raises:
         ConfigError: it is none of these.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", age.strip())
     if match is None:
-        raise ConfigError(f"--llm-max-age is {age!r}; a number with s, m, h, d or w is allowed, such as 90d")
+        raise ConfigError(f"{setting} is {age!r}; a number with s, m, h, d or w is allowed, such as 90d")
     return float(match[1]) * _SECONDS[match[2]]

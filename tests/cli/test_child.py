@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llm_simulator.cli.child import PLACEHOLDER_KEY, child_environment, wrap
+from llm_simulator.cli.child import PLACEHOLDER_KEY, child_environment, unwrap, wrap
+from llm_simulator.errors import ConfigError
 from llm_simulator.proxy.refusing import wanted_host
 from llm_simulator.types import Mode
 
@@ -22,6 +23,42 @@ BASE = "http://127.0.0.1:9000"
 )
 def test_wrap(target: str, wrapped: str) -> None:
     assert wrap(BASE, target) == wrapped
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        ("https://api.groq.com/openai/v1", "https://api.groq.com/openai/v1"),
+        ("http://localhost:11434/v1", "http://localhost:11434/v1"),
+        ("http://gateway/v1", "http://gateway/v1"),
+        ("https://user:secret@gw.example:8443/v1", "https://gw.example:8443/v1"),
+        ("https://api.cohere.com", "https://api.cohere.com"),
+    ],
+)
+def test_unwrap_is_the_way_back(target: str, kept: str) -> None:
+    assert unwrap(BASE, wrap(BASE, target)) == kept
+    assert unwrap(BASE, BASE) == unwrap(BASE, f"{BASE}/v1") == ""
+
+
+@pytest.mark.parametrize("environ", [{}, {"OPENAI_BASE_URL": "https://api.groq.com/openai/v1"}])
+@pytest.mark.parametrize("mode", [Mode.REPLAY, Mode.RECORD])
+def test_a_simulator_within_another_ones_run_wraps_the_providers_not_the_outer_one(
+    environ: dict[str, str], mode: Mode
+) -> None:
+    outer = child_environment(environ, BASE, mode).over(environ)
+    inner = child_environment(outer, "http://127.0.0.1:9001", mode)
+    fresh = child_environment(environ, "http://127.0.0.1:9001", mode)
+    assert inner.over(outer) == fresh.over(environ)
+    assert inner.hosts == [host for host in inner.hosts if not host.startswith("127.0.0.1")]
+    assert "http://127.0.0.1:9000" not in " ".join([*inner.set.values(), *inner.wrapped])
+    other = {**outer, "LLM_SIMULATOR_BASE_URL": "http://127.0.0.1:900", "OPENAI_BASE_URL": "http://127.0.0.1:9000/v1"}
+    kept = child_environment(other, "http://127.0.0.1:9001", mode).wrapped
+    assert "OPENAI_BASE_URL=http://127.0.0.1:9000/v1" in kept  # another server, whose address only begins like it
+
+
+def test_a_base_url_that_is_none_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"OPENAI_BASE_URL is 'http://gw\.example:90001/v1'"):
+        child_environment({"OPENAI_BASE_URL": "http://gw.example:90001/v1"}, BASE, Mode.REPLAY)
 
 
 def test_replay_needs_no_keys_and_reaches_nobody() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from llm_simulator.cassettes.index import AfterLast
 from llm_simulator.config.load import load, with_flags
-from llm_simulator.config.settings import Settings
+from llm_simulator.config.settings import Settings, Validation
 from llm_simulator.errors import ConfigError
 from llm_simulator.types import Mode
 
@@ -69,6 +69,15 @@ def test_three_formats_mean_the_same(tmp_path: Path, suffix: str, text: str) -> 
     assert (made.rules.ignore, made.rules.host) == (("$.metadata",), True)
     assert made.upstreams == {"gw.example": "https://10.0.0.1/x"}
     assert made.log_level == "debug"
+
+
+def test_validation_and_models(tmp_path: Path) -> None:
+    made = load(_file(tmp_path, ".yaml", "simulation: {validation: provider, models: [house]}"), {})
+    assert (made.validation, made.models) == (Validation.PROVIDER, ("house",))
+    with pytest.raises(
+        ConfigError, match=r"simulation.validation: is 'strict'; input should be 'lenient' or 'provider'"
+    ):
+        load(None, {"LLM_SIMULATOR__SIMULATION__VALIDATION": "strict"})
 
 
 def test_nothing_given_is_the_default() -> None:

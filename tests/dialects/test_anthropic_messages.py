@@ -86,11 +86,11 @@ ALL = (
 def test_a_whole_message() -> None:
     reply = DIALECT.write(said(Text(("It ", "is."))), ask(BODY))
     assert data(reply) == (
-        b'{"model":"claude-sonnet-4-5","id":"msg_01'
+        b'{"model":"claude-sonnet-4-5-20250929","id":"msg_01'
         + json.loads(data(reply))["id"][6:].encode()
         + b'","type":"message",'
         b'"role":"assistant","content":[{"type":"text","text":"It is."}],"stop_reason":"end_turn","stop_sequence":null,'
-        b'"usage":{"input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":2,'
+        b'"stop_details":null,"usage":{"input_tokens":10,"cache_creation_input_tokens":0,"cache_read_input_tokens":2,'
         b'"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":5,'
         b'"service_tier":"standard","inference_geo":"not_available"}}'
     )
@@ -161,7 +161,7 @@ def test_usage_at_start_and_end() -> None:
     assert found[0][1]["message"]["usage"]["output_tokens"] == 1
     assert found[-2][1] == {
         "type": "message_delta",
-        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None, "stop_details": None},
         "usage": {
             "input_tokens": 10,
             "cache_creation_input_tokens": 0,

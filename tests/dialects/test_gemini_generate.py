@@ -10,7 +10,8 @@ from desks import desk
 from google.genai import types as sdk
 
 from llm_simulator.dialects.base import Tool, Turn
-from llm_simulator.dialects.gemini_generate import DIALECT, VERTEX, GeminiGenerate, json_schema
+from llm_simulator.dialects.gemini_ask import json_schema
+from llm_simulator.dialects.gemini_generate import DIALECT, VERTEX, GeminiGenerate
 from llm_simulator.types import (
     JSON,
     Call,
@@ -45,6 +46,11 @@ def ask(body: JSON = BODY, path: str = FLASH + "generateContent", query: str = "
 
 SSE = ask(path=FLASH + "streamGenerateContent", query="alt=sse")
 ARRAY = ask(path=FLASH + "streamGenerateContent")
+THOUGHTFUL = ask(
+    {**BODY, "generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
+    FLASH + "streamGenerateContent",
+    "alt=sse",
+)
 
 
 def said(*parts: Part, finish: Finish = Finish.STOP, model: str = "gemini-2.5-flash") -> Completion:
@@ -101,7 +107,8 @@ def test_a_whole_answer() -> None:
         '        "tokenCount": 12\n'
         "      }\n"
         "    ],\n"
-        '    "thoughtsTokenCount": 4\n'
+        '    "thoughtsTokenCount": 4,\n'
+        '    "serviceTier": "standard"\n'
         "  },\n"
         '  "modelVersion": "gemini-2.5-flash",\n'
         f'  "responseId": "{response}"\n'
@@ -125,7 +132,8 @@ def test_the_first_sse_frame() -> None:
         'data: {"candidates": [{"content": {"parts": [{"text": "It "}],"role": "model"},"index": 0}],'
         '"usageMetadata": {"promptTokenCount": 12,"candidatesTokenCount": 1,"totalTokenCount": 17,'
         '"cachedContentTokenCount": 2,"promptTokensDetails": [{"modality": "TEXT","tokenCount": 12}],'
-        f'"thoughtsTokenCount": 4}},"modelVersion": "gemini-2.5-flash","responseId": "{response}"}}\r\n\r\n'
+        '"thoughtsTokenCount": 4,"serviceTier": "standard"},"modelVersion": "gemini-2.5-flash",'
+        f'"responseId": "{response}"}}\r\n\r\n'
     )
     assert (first.token, last.token) == (0, 1)
     assert b'"finishReason": "STOP"' in last.data
@@ -161,13 +169,17 @@ def test_answers_are_valid_to_the_sdk(call: Call) -> None:
         bodies = chunks(completion)
     else:
         bodies = json.loads(b"".join(frame.data for frame in reply.body))
+    tiers = [body["usageMetadata"].pop("serviceTier") for body in bodies]  # on the wire, but not in the SDK's type
+    assert tiers == ["standard"] * len(bodies)
     found = [sdk.GenerateContentResponse.model_validate(body) for body in bodies]  # forbids unknown fields
     calls = [one for answer in found for one in answer.function_calls or []]
     assert [(one.name, one.args, one.id) for one in calls] == [("weather", {"city": "Ulm"}, None)]
 
 
 def test_parts_and_counts_of_a_stream() -> None:
-    found = chunks(said(*ALL, finish=Finish.TOOL_CALLS))
+    found = chunks(said(*ALL, finish=Finish.TOOL_CALLS), THOUGHTFUL)
+    signature = found[3]["candidates"][0]["content"]["parts"][0].pop("thoughtSignature")
+    assert signature.startswith("E")
     assert [chunk["candidates"][0]["content"]["parts"] for chunk in found] == [
         [{"text": "Hm", "thought": True}],
         [{"text": "m", "thought": True}],
@@ -211,6 +223,7 @@ def test_vertex_with_numbers_for_enums() -> None:
     call = ask(path=ON_VERTEX + "generateContent", query="%24alt=json%3Benum-encoding%3Dint")
     answer = json.loads(data(VERTEX.write(said(Text(("a",)), finish=Finish.LENGTH), call)))
     created = answer.pop("createTime")
+    assert -1 < answer["candidates"][0].pop("avgLogprobs") < 0
     assert created.startswith("2026-05-28T20:26:40.")
     assert answer.pop("responseId")
     assert answer == {
@@ -222,6 +235,7 @@ def test_vertex_with_numbers_for_enums() -> None:
             "cachedContentTokenCount": 2,
             "trafficType": 1,
             "promptTokensDetails": [{"modality": 1, "tokenCount": 12}],
+            "candidatesTokensDetails": [{"modality": 1, "tokenCount": 5}],
             "thoughtsTokenCount": 4,
         },
         "modelVersion": "gemini-2.5-flash",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from importlib import import_module
 
 import pytest
 from desks import desk
 
 from llm_simulator import dialects
-from llm_simulator.dialects.registry import ANY, Entry
+from llm_simulator.dialects.registry import ANY, ENTRIES, Entry
 from llm_simulator.dialects.registry import dialects as all_dialects
 from llm_simulator.types import Call, Condition, RawRequest
 
@@ -37,7 +41,11 @@ def read(method: str, path: str, host: str = "", body: object = None) -> Call:
         ("GET", "/v1/models", "api.anthropic.com", "models", "models.list", "anthropic_messages"),
         ("GET", "/v1/models", "api.cohere.com", "models", "models.list", "cohere_chat"),
         ("GET", "/openai/models", "x.openai.azure.com", "models", "models.list", "models_list"),
-        ("POST", "/v1/embeddings", "", "opaque", "embeddings", "opaque"),
+        ("POST", "/v1/embeddings", "", "openai.embeddings", "embeddings.create", "openai_embeddings"),
+        ("POST", "/v1/responses", "", "openai.responses", "responses.create", "openai_responses"),
+        ("POST", "/openai/v1/responses", "x.openai.azure.com", "openai.responses", "responses.create", "azure_responses"),
+        ("POST", "/v1/completions", "", "openai.completions", "completions.create", "openai_completions"),
+        ("POST", "/v1/conversations", "", "openai.conversations", "conversations.create", "openai_conversations"),
         ("DELETE", "/v1/models/ft:x", "", "opaque", "models", "opaque"),
         ("POST", "/nowhere", "", "opaque", "unknown", "opaque"),
     ],
@@ -50,12 +58,12 @@ def test_every_call_has_its_dialect(method: str, path: str, host: str, family: s
 @pytest.mark.parametrize(
     ("path", "body", "operation", "model", "stream"),
     [
-        ("/v1/responses", {"model": "gpt-5", "stream": True}, "responses", "gpt-5", True),
+        ("/v1/threads/t/runs", {"model": "gpt-5", "stream": True}, "runs", "gpt-5", True),
         ("/v1/threads/t_1/runs", {"stream": False}, "runs", "", False),
         ("/model/a.claude%3A0/invoke-with-response-stream", {}, "invoke-with-response-stream", "a.claude", True),
-        ("/v1beta/models/embedding-001:batchEmbedContents", {}, "batchEmbedContents", "embedding-001", False),
-        ("/v1/embeddings", [], "embeddings", "", False),
-        ("/v1/images/generations", {"model": 1}, "generations", "", False),
+        ("/v1beta/tunedModels", {}, "tunedModels", "", False),
+        ("/v1/edits", [], "edits", "", False),
+        ("/v1/videos", {"model": 1}, "videos", "", False),
     ],
 )  # fmt: skip
 def test_what_an_opaque_call_still_tells(path: str, body: object, operation: str, model: str, stream: bool) -> None:
@@ -66,7 +74,7 @@ def test_what_an_opaque_call_still_tells(path: str, body: object, operation: str
 
 
 def test_an_opaque_call_is_never_simulated() -> None:
-    call = read("POST", "/v1/embeddings", "", {"model": "m"})
+    call = read("POST", "/v1/videos", "", {"model": "m"})
     dialect = dialects.of(call)
     condition = dialect.check(call)
     assert condition
@@ -141,3 +149,28 @@ def test_what_an_entry_serves() -> None:
 def test_another_spelling_of_a_path_is_read_alike_and_kept_as_sent(path: str, provider: str, family: str) -> None:
     call = dialects.read(RawRequest("POST", path, body=b"{}"))
     assert (call.provider, call.family, call.raw.path) == (provider, family, path)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.spec)
+def test_the_paths_of_an_entry_are_in_all_that_its_dialect_reads(entry: Entry) -> None:
+    """Else a request would go past the dialect that knows it."""
+    module, _, attribute = entry.spec.partition(":")
+    dialect = getattr(import_module(module), attribute)
+    providers = [name for named in entry.claims.values() for name in named if name != "*"] or ["openai", "groq"]
+    paths = {re.sub(r"\{[^}]+\}", "x", route.path) for other in all_dialects() for route in other.routes}
+    assert len(paths) > 50
+    for path in paths:
+        for method in ("GET", "POST", "DELETE"):
+            for provider in providers:
+                if dialect.read(RawRequest(method, path, body=b"{}"), provider) is not None:
+                    assert any(part in path for part in entry.paths), path
+
+
+def test_a_dialect_is_loaded_when_it_is_needed() -> None:
+    code = (
+        "import sys; from llm_simulator import dialects; from llm_simulator.types import RawRequest\n"
+        "dialects.read(RawRequest('POST', '/v1/chat/completions', body=b'{}'))\n"
+        "print(sorted(name for name in sys.modules if name.endswith(('_images', '_audio', '_files', '_realtime'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"

@@ -49,7 +49,7 @@ CASES: dict[str, tuple[str, str, JSON]] = {
     "gemini cut": (
         "generativelanguage.googleapis.com",
         GENERATE,
-        {"contents": CONTENTS, "generationConfig": {"maxOutputTokens": 7}},
+        {"contents": CONTENTS, "generationConfig": {"maxOutputTokens": 7, "thinkingConfig": {"thinkingBudget": 0}}},
     ),
     "cohere": ("api.cohere.com", "/v2/chat", {"model": "command-a-03-2025", "messages": MESSAGES}),
     "cohere cut": ("api.cohere.com", "/v2/chat", {"model": "command-a-03-2025", "messages": MESSAGES, "max_tokens": 7}),

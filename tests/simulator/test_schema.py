@@ -1,16 +1,23 @@
-"""Values made for a schema are valid under it: checked by a small validator of our own."""
+"""Values made for a schema are valid under it, as the library `jsonschema` sees it."""
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from schemas import SCHEMAS as ANY_SCHEMA
+from schemas import SIMPLE
 
 from llm_simulator.simulator.rng import DeterministicRng, keyed
-from llm_simulator.simulator.schema import value_of
+from llm_simulator.simulator.schema import made_of, value_of
+from llm_simulator.simulator.schema_check import Checker
+from llm_simulator.simulator.schema_forms import Document, spelled
 from llm_simulator.types import JSON
 
 WEATHER: JSON = {
@@ -79,56 +86,22 @@ SCHEMAS: dict[str, JSON] = {
     },
     "dangling": {"type": "object", "properties": {"a": {"$ref": "#/$defs/none"}}, "required": ["a"]},
 }
-KINDS: dict[str, tuple[type, ...]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "null": (type(None),),
-}
 
 
-def valid(value: JSON, schema: JSON, root: JSON) -> bool:
-    if "$ref" in schema:
-        place = root
-        for step in schema["$ref"][2:].split("/"):
-            place = place.get(step.replace("~1", "/"), {})
-        return valid(value, place, root)
-    kinds = schema.get("type")
-    if kinds and not any(fits(value, kind.lower()) for kind in ([kinds] if isinstance(kinds, str) else kinds)):
-        return False
-    checks = [
-        "const" not in schema or value == schema["const"],
-        "enum" not in schema or value in schema["enum"],
-        all(valid(value, part, root) for part in schema.get("allOf", ())),
-        "anyOf" not in schema or any(valid(value, part, root) for part in schema["anyOf"]),
-        "oneOf" not in schema or sum(valid(value, part, root) for part in schema["oneOf"]) == 1,
-    ]
-    if isinstance(value, Mapping):
-        known = schema.get("properties", {})
-        checks += [set(schema.get("required", ())) <= value.keys()]
-        checks += [valid(value[name], part, root) for name, part in known.items() if name in value]
-        if schema.get("additionalProperties") is False:
-            checks += [value.keys() <= known.keys()]
-    if isinstance(value, list):
-        first = schema.get("prefixItems", [])
-        checks += [valid(item, part, root) for item, part in zip(value, first, strict=False)]
-        checks += [valid(item, schema.get("items", {}), root) for item in value[len(first) :]]
-        checks += [schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 99)]
-        checks += [not schema.get("uniqueItems") or all(value.count(item) == 1 for item in value)]
-    if isinstance(value, str):
-        checks += [schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", 10_000)]
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        checks += [schema.get("minimum", value) <= value <= schema.get("maximum", value)]
-        checks += [schema.get("exclusiveMinimum", value - 1) < value < schema.get("exclusiveMaximum", value + 1)]
-        checks += [value % schema.get("multipleOf", value or 1) == 0]
-    return all(checks)
+def valid(value: JSON, schema: JSON, _root: JSON) -> bool:
+    return Draft202012Validator(plainly(schema)).is_valid(value)
 
 
-def fits(value: JSON, kind: str) -> bool:
-    return isinstance(value, KINDS[kind]) and (kind == "boolean" or not isinstance(value, bool))
+def plainly(schema: JSON) -> JSON:
+    """The schema in the spelling of draft 2020-12; a reference that leads nowhere allows anything."""
+    if isinstance(schema, list):
+        return [plainly(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("$ref") == "#/$defs/none":
+        return True
+    form = spelled(schema)
+    return {name: plainly(part) for name, part in form.items()} if isinstance(form, dict) else form
 
 
 def rng(*parts: str | int) -> DeterministicRng:
@@ -157,16 +130,20 @@ def test_json_mode_without_a_schema_is_a_small_object(schema: JSON) -> None:
     assert {name: type(part) for name, part in value.items()} == {"title": str, "count": int, "done": bool}
 
 
-def test_a_schema_that_requires_itself_comes_to_an_end() -> None:
+def test_a_schema_that_requires_itself_comes_to_an_end_and_says_so() -> None:
     endless = {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]}
-    value, depth = value_of(endless, rng()), 0
+    made = made_of(endless, rng())
+    value, depth = made.value, 0
     while value is not None:
         value, depth = value["next"], depth + 1
-    assert depth == 41
+    assert depth == 5
+    assert made.problem == (
+        "schema: no value satisfies it: it requires itself without end, or something that is never allowed"
+    )
 
 
 def test_a_reference_to_itself_comes_to_an_end() -> None:
-    assert isinstance(value_of({"$ref": "#"}, rng()), str)
+    assert made_of({"$ref": "#"}, rng()).problem.startswith("schema: no value satisfies it: ")
 
 
 @pytest.mark.parametrize(
@@ -190,39 +167,162 @@ def test_formats(name: str, pattern: str) -> None:
         assert re.fullmatch(pattern, value_of({"type": "string", "format": name}, rng(name, seed)))
 
 
-def array_of(item: JSON, least: int) -> JSON:
-    return {"type": "array", "items": item, "minItems": least}
+@settings(max_examples=150, deadline=None)
+@given(ANY_SCHEMA)
+def test_any_schema_is_satisfied_or_named(schema: JSON) -> None:
+    made = made_of(schema, rng(json.dumps(schema)))
+    assert made.problem or Draft202012Validator(schema).is_valid(made.value)
+    assert made == made_of(schema, rng(json.dumps(schema)))
 
 
-def object_of(parts: dict[str, JSON], wanted: set[str]) -> JSON:
-    return {"type": "object", "properties": parts, "required": [name for name in parts if name in wanted]}
+@settings(max_examples=80, deadline=None)
+@given(SIMPLE)
+def test_what_does_not_contradict_itself_is_satisfied(schema: JSON) -> None:
+    assert made_of(schema, rng(json.dumps(schema))).problem == ""
 
 
-def either(one: JSON, other: JSON) -> JSON:
-    return {"anyOf": [one, other]}
+@settings(max_examples=150, deadline=None)
+@given(ANY_SCHEMA, SIMPLE)
+def test_the_check_agrees_with_the_library(schema: JSON, other: JSON) -> None:
+    for value in (value_of(other, rng(json.dumps(other))), value_of(schema, rng(json.dumps(schema)))):
+        assert Checker(Document(schema)).valid(value, schema) is Draft202012Validator(schema).is_valid(value)
 
 
-def nested(inner: st.SearchStrategy[JSON]) -> st.SearchStrategy[JSON]:
-    names = st.sampled_from("abcd")
-    return st.one_of(
-        st.builds(array_of, inner, st.integers(0, 3)),
-        st.builds(object_of, st.dictionaries(names, inner), st.sets(names)),
-        st.builds(either, inner, inner),
-    )
+HARD: dict[str, JSON] = {
+    "one of, overlapping": {"oneOf": [{"type": "integer"}, {"type": "number", "minimum": 0}]},
+    "not": {"type": "integer", "minimum": 0, "maximum": 3, "not": {"enum": [0, 1, 3]}},
+    "contains": {"type": "array", "contains": {"const": "x"}, "minContains": 2, "maxContains": 3, "maxItems": 5},
+    "contains after fixed items": {
+        "prefixItems": [{"type": "string"}],
+        "contains": {"type": "integer"},
+        "type": "array",
+    },
+    "if then": {
+        "type": "object",
+        "properties": {"country": {"enum": ["US", "NL"]}, "code": {"type": "string"}},
+        "required": ["country", "code"],
+        "if": {"properties": {"country": {"const": "US"}}},
+        "then": {"properties": {"code": {"pattern": "^[0-9]{5}$"}}},
+        "else": {"properties": {"code": {"pattern": "^[0-9]{4} [A-Z]{2}$"}}},
+    },
+    "dependent": {
+        "type": "object",
+        "properties": {"card": {"type": "string"}, "name": {"type": "string"}},
+        "required": ["card"],
+        "dependentRequired": {"card": ["name"], "name": ["street"]},
+        "dependentSchemas": {"card": {"properties": {"pin": {"type": "integer"}}, "required": ["pin"]}},
+    },
+    "dependencies": {"type": "object", "required": ["a"], "dependencies": {"a": ["b"], "b": {"required": ["c"]}}},
+    "map": {"type": "object", "additionalProperties": {"type": "integer"}, "minProperties": 4, "maxProperties": 4},
+    "names": {"type": "object", "propertyNames": {"pattern": "^[a-z]_[0-9]+$"}, "minProperties": 3},
+    "patterned": {"type": "object", "patternProperties": {"^f_[a-z]{3}$": {"type": "boolean"}}, "minProperties": 2}
+    | {"additionalProperties": False},
+    "closed by another": {
+        "allOf": [
+            {"properties": {"a": {"type": "integer"}}, "additionalProperties": {"type": "string"}},
+            {"type": "object", "properties": {"a": True, "b": {"minLength": 3}}, "required": ["b", "c"]},
+        ]
+    },
+    "unevaluated": {
+        "type": "object",
+        "allOf": [{"properties": {"a": {"type": "integer"}}, "required": ["a"]}],
+        "unevaluatedProperties": False,
+    },
+    "two patterns": {"allOf": [{"type": "string", "pattern": "^[a-z0-9]+$"}, {"pattern": "[0-9]$", "maxLength": 6}]},
+    "long pattern": {"type": "string", "pattern": "^[a-f]+$", "minLength": 200},
+    "set of booleans": {"type": "array", "items": {"type": "boolean"}, "uniqueItems": True, "minItems": 2},
+    "common multiple": {
+        "allOf": [{"type": "integer", "multipleOf": 4}, {"multipleOf": 6}],
+        "minimum": 10,
+        "maximum": 14,
+    },
+    "tenths": {"type": "number", "multipleOf": 0.1, "minimum": 0.25, "maximum": 0.75},
+    "tiny and open": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e-9},
+    "enum and bounds": {"enum": ["a", 3, 30, None], "type": ["integer", "null"], "minimum": 4},
+    "anchor": {"$defs": {"x": {"$anchor": "here", "type": "null"}}, "type": "array", "items": {"$ref": "#here"}},
+    "identified": {"$defs": {"x": {"$id": "urn:x", "type": "null"}}, "properties": {"a": {"$ref": "urn:x"}}}
+    | {"required": ["a"], "type": "object"},
+    "mutual recursion": {
+        "$defs": {
+            "a": {"type": "object", "properties": {"b": {"$ref": "#/$defs/b"}}, "required": ["b"]},
+            "b": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "array", "items": {"$ref": "#/$defs/a"}}]},
+        },
+        "$ref": "#/$defs/a",
+    },
+}
 
 
-LEAVES: list[JSON] = [
-    {"type": "string"},
-    {"type": "integer"},
-    {"type": "number", "minimum": 2.5},
-    {"type": "boolean"},
-    {"enum": ["a", 1, None]},
-    {"type": "string", "maxLength": 5},
-]
-SIMPLE = st.recursive(st.sampled_from(LEAVES), nested, max_leaves=8)
+@pytest.mark.parametrize("name", HARD)
+def test_what_only_a_check_can_tell(name: str) -> None:
+    for seed in range(30):
+        made = made_of(HARD[name], rng(name, seed))
+        assert made.problem == ""
+        assert Draft202012Validator(HARD[name]).is_valid(made.value), made.value
 
 
-@settings(max_examples=60, deadline=None)
-@given(SIMPLE, st.integers(0, 2**64 - 1))
-def test_any_simple_schema(schema: JSON, seed: int) -> None:
-    assert valid(value_of(schema, DeterministicRng(seed)), schema, schema)
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (False, "it requires itself without end, or something that is never allowed"),
+        ({"type": "string", "minLength": 3, "maxLength": 2}, "minLength 3 is more than maxLength 2"),
+        ({"type": "integer", "minimum": 1.2, "maximum": 1.8}, "no integer is within minimum 1.2, maximum 1.8"),
+        ({"allOf": [{"type": "string"}, {"type": "integer"}]}, "type: nothing is both string and integer"),
+        ({"enum": [1, 2], "minimum": 3}, "enum: the other keywords leave none of the values"),
+        ({"type": "array", "items": {"enum": [1]}, "uniqueItems": True, "minItems": 2}, "uniqueItems: there are not"),
+        ({"type": "object", "required": ["a"], "additionalProperties": False}, "required: 'a' is not allowed"),
+        ({"type": "string", "pattern": "^(a", "minLength": 1}, "pattern '^(a': a group is not closed"),
+        ({"type": "string", "pattern": "^a$", "minLength": 2}, "pattern: no text found for ^a$"),
+        ({"type": "array", "minItems": 10**9}, "minItems 1000000000 is more than 1000"),
+        ({"type": "integer", "not": {"type": "number"}}, "not: the schema holds"),
+    ],
+)
+def test_what_cannot_be_is_named(schema: JSON, reason: str) -> None:
+    assert made_of(schema, rng()).problem.startswith(f"schema: no value satisfies it: {reason}")
+
+
+def test_a_reference_to_another_document_is_refused_and_said() -> None:
+    schema = {"type": "object", "properties": {"a": {"$ref": "https://example.com/s.json"}}, "required": ["a"]}
+    made = made_of(schema, rng())
+    assert set(made.value) == {"a"}
+    assert made.problem == "$ref 'https://example.com/s.json': references to other documents are not followed"
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "str"}, {"type": 1}, {"type": ["STRING"]}, {"type": "STRING", "nullable": False}]
+)
+def test_types_by_other_names(schema: JSON) -> None:
+    assert isinstance(value_of(schema, rng()), str)
+
+
+def test_a_schema_nested_beyond_what_python_follows_is_named() -> None:
+    schema: JSON = {"type": "string"}
+    for _ in range(2000):
+        schema = {"type": "array", "items": schema, "minItems": 1}
+    assert made_of(schema, rng()).problem
+
+
+_KEYS = ("parameters", "input_schema", "inputSchema", "schema", "json", "responseSchema", "response_schema")
+
+
+def _schemas(value: JSON) -> Iterator[JSON]:
+    """Whatever stands in a request where schemas stand: tools of every provider, structured outputs."""
+    if isinstance(value, dict):
+        yield from (part for name, part in value.items() if name in _KEYS and isinstance(part, dict))
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from _schemas(part)
+
+
+def test_every_recorded_schema_is_satisfied(shared: Path) -> None:
+    seen: dict[str, JSON] = {}
+    for path in sorted((shared / "traffic" / "dev").glob("*.jsonl.gz")):
+        with gzip.open(path, "rt") as lines:
+            for line in lines:
+                seen |= {json.dumps(schema): schema for schema in _schemas(json.loads(line)["request_body"])}
+    assert len(seen) > 150
+    for text, schema in seen.items():
+        for seed in range(3):
+            made = made_of(schema, rng(text, seed))
+            assert made.problem == ""
+            assert valid(made.value, schema, schema), (text, made.value)

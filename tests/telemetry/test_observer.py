@@ -44,7 +44,8 @@ def test_the_tally_counts_by_provider_and_model() -> None:
     made = tally.as_json()
     assert made["models"][0] == {
         "provider": "openai", "model": "gpt-4o", "calls": 4, "recorded": 1, "replayed": 1, "simulated": 1, "missed": 1,
-        "forwarded": 1, "refused": 0, "prompt_tokens": 3, "completion_tokens": 5,
+        "forwarded": 1, "refused": 0, "prompt_tokens": 3, "completion_tokens": 5, "spent_usd": 0.0,
+        "saved_usd": 5.75e-05,
     }  # fmt: skip
     assert (made["total"]["calls"], made["total"]["refused"]) == (5, 1)
     assert made["differences"] == ["POST /v1/chat/completions gpt-4o: status was 200, is 500"]

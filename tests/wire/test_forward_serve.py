@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import logging
 import os
 import shlex
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 from serving import ask, command_serving, free_port, llm_simulator
 from standin import Asked, Script, standin
+from websockets.sync.client import connect
 
 from llm_simulator import dialects
 from llm_simulator.cassettes.cassette import Cassette
@@ -191,7 +193,16 @@ def test_the_commands_of_the_authority(environ: dict[str, str], authority: Path)
     text = bundle.read_text()
     assert text.startswith((authority / "ca.pem").read_text().strip())
     assert text.count("BEGIN CERTIFICATE") > 50  # the system's roots are in it
-    assert llm_simulator("capture", "path", environ=environ).stdout == f"{environ['LLM_SIMULATOR_CAPTURE_PYTHON']}\n"
+    python = environ["LLM_SIMULATOR_CAPTURE_PYTHON"]
+    assert llm_simulator("capture", "path", environ=environ).stdout == f"{python}\n"
+    as_json = {
+        command: json.loads(llm_simulator(*command.split(), "--json", environ=environ).stdout)
+        for command in ("ca path", "ca env", "ca install-hints", "capture path")
+    }
+    assert as_json["ca path"] == {"path": str(authority / "ca.pem")}
+    assert as_json["ca env"]["SSL_CERT_FILE"] == str(bundle)
+    assert as_json["ca install-hints"]["path"] == str(authority / "ca.pem")
+    assert as_json["capture path"]["interpreter"] == python
 
 
 @asynccontextmanager
@@ -291,3 +302,16 @@ def test_an_interpreter_without_mitmproxy_is_said(authority: Path, tmp_path: Pat
 
     with pytest.raises(ConfigError, match=r"the HTTPS_PROXY door did not start \(exit code 3\)"):
         asyncio.run(use())
+
+
+def test_a_websocket_through_the_door_is_answered_by_the_same_engine(environ: dict[str, str], authority: Path) -> None:
+    url = "wss://api.openai.com/v1/realtime?model=gpt-realtime"
+    trusting = ssl.create_default_context(cafile=authority / "ca.pem")
+    with (
+        door_of(environ, "--mode", "simulate", "--speed", "0") as (base_url, port),
+        connect(url, ssl=trusting, proxy=f"http://127.0.0.1:{port}") as by_proxy,
+        connect(f"ws{base_url[4:]}/api.openai.com/v1/realtime?model=gpt-realtime") as by_url,
+    ):
+        greetings = [by_proxy.recv(timeout=20), by_url.recv(timeout=20)]
+    assert greetings[0] == greetings[1]
+    assert json.loads(greetings[0])["type"] == "session.created"

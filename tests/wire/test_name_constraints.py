@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import ssl
 import subprocess
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,7 @@ from door_rig import listening
 
 from llm_simulator.proxy.authority import CERTIFICATE, PAIR, ensure
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(300)]  # a first `go build` takes a minute
 
 HOSTS = {"api.example": True, "eu.api.example": True, "evil.example": False, "example": False, "xapi.example": False}
 
@@ -85,6 +88,28 @@ def node(host: str, port: int, ca: Path) -> bool:
     return _accepts("node", "-e", code, host, str(port), str(ca))
 
 
+def go(host: str, port: int, ca: Path) -> bool:
+    return _accepts(str(_built("go", "build", "tls_program.go")), host, str(port), str(ca))
+
+
+def java(host: str, port: int, ca: Path) -> bool:
+    folder = _built("javac", "-d", "TlsProgram.java").parent
+    return _accepts("java", "-cp", str(folder), "TlsProgram", host, str(port), str(ca))
+
+
+@cache
+def _built(compiler: str, option: str, program: str) -> Path:
+    """A program of tests/programs, compiled once."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="llm-simulator-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    source = Path(__file__).resolve().parents[1] / "programs" / program
+    target = {"-d": ["-d", str(folder)], "build": ["build", "-o", str(folder / "program")]}[option]
+    subprocess.run([compiler, *target, str(source)], check=True, timeout=110)
+    return folder / "program"
+
+
 def _accepts(*command: str) -> bool:
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
@@ -94,14 +119,21 @@ def _accepts(*command: str) -> bool:
     return done.returncode == 0
 
 
-@pytest.mark.parametrize("client", [python, curl, openssl, node], ids=lambda client: client.__name__)
+@pytest.mark.parametrize("client", [python, curl, openssl, node, go], ids=lambda client: client.__name__)
 def test_the_authority_is_believed_for_its_domains_only(
     authority: Path, client: Callable[[str, int, Path], bool]
 ) -> None:
-    believed = {}
-    for host in HOSTS:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(authority / f"{host}.pem")
-        with listening(context=context) as server:
-            believed[host] = client(host, server.port, authority / CERTIFICATE)
-    assert believed == HOSTS
+    assert {host: _believed(authority, client, host) for host in HOSTS} == HOSTS
+
+
+def test_java_believes_it_for_its_domains_and_does_not_look_at_the_constraints_of_a_root(authority: Path) -> None:
+    """JDK 17 and 25 make a trust anchor without them; the docs say so. One that looks at them is as good."""
+    found = {host: _believed(authority, java, host) for host in HOSTS}
+    assert found in (HOSTS, dict.fromkeys(HOSTS, True))
+
+
+def _believed(authority: Path, client: Callable[[str, int, Path], bool], host: str) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / f"{host}.pem")
+    with listening(context=context) as server:
+        return client(host, server.port, authority / CERTIFICATE)
