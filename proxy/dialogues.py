@@ -13,7 +13,7 @@ from llm_simulator.proxy.sockets import CLOSE, TEXT, Said, Speaker, closing, of_
 from llm_simulator.recorder.tap import Tap
 from llm_simulator.simulator.engine import Simulated
 from llm_simulator.telemetry.journal import Entry
-from llm_simulator.types import Call, Chunk, Condition, Exchange, Headers, Message, Outcome, RawRequest
+from llm_simulator.types import Call, Chunk, Condition, Exchange, Headers, Message, Outcome, RawRequest, Reply
 
 _POLICY = 1008
 _EACH_RUN = ("$.event_id",)
@@ -61,6 +61,27 @@ async def _bye(speaker: Speaker, close: Said | None) -> None:
         await speaker.say(close or Said(CLOSE, closing(1001, "")))
     except (ConnectionError, TimeoutError):
         speaker.cut()
+
+
+class Told:
+    """A condition of the catalogue: its message, its close. What the client says is heard, not answered."""
+
+    def __init__(self, reply: Reply, close: int | None) -> None:
+        self.headers = of_handshake(reply.headers)
+        self.protocol = ""
+        self._message = reply.body if isinstance(reply.body, bytes) else b""
+        self._close = close
+
+    async def run(self, client: Speaker) -> None:
+        if self._message:
+            await client.say(Said(TEXT, self._message))
+        if self._close is not None:
+            await client.say(Said(CLOSE, closing(self._close, "")))
+            return
+        while (said := await client.hear()) is not None:
+            if said.opcode == CLOSE:
+                await client.say(said)
+                return
 
 
 class Played:

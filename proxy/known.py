@@ -11,7 +11,6 @@ from typing import Generic, TypeVar
 from llm_simulator import dialects
 from llm_simulator.cassettes.key import Matcher
 from llm_simulator.dialects.base import Dialect
-from llm_simulator.dialects.known_models import answered, unknown
 from llm_simulator.proxy.door import Visit, enter
 from llm_simulator.proxy.sessions import session_of
 from llm_simulator.types import Call, Condition, RawRequest, header
@@ -77,6 +76,8 @@ class Known:
     def stranger(self, models: Collection[str], *, strict: bool) -> Condition | None:
         """The refusal of a model that neither the provider nor `models`, which are the same throughout a run, has."""
         if self._stranger is None or self._stranger[0] is not strict:
+            from llm_simulator.dialects.known_models import answered, unknown  # a replay does not ask
+
             known = answered(self.call, models, strict)
             self._stranger = strict, None if known else unknown(self.call, models)
         return self._stranger[1]

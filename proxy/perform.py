@@ -13,7 +13,9 @@ from llm_simulator import dialects
 from llm_simulator.cassettes.cassette import Cassette, Found
 from llm_simulator.cassettes.key import Matcher
 from llm_simulator.config.settings import Label, Settings, Validation
+from llm_simulator.dialects import conditions
 from llm_simulator.dialects.base import Dialect
+from llm_simulator.dialects.usage_error import expected_error
 from llm_simulator.errors import RequestError, SimulatorError
 from llm_simulator.proxy import convert
 from llm_simulator.proxy.door import Visit
@@ -138,7 +140,12 @@ class Performer:
                 settings = self._settings
                 return Played(hit.exchange, call, settings.rules, entry, dialect.event, settings.speed)
             case decisions.Simulate() if call.operation in dialect.converses:
+                stranger = asked.known.stranger(self._settings.models, strict=self._strict)
+                if stranger is not None and not await self._recorded(call):
+                    return self.tell(stranger, call, entry)
                 return self._act(asked, entry)
+            case decisions.Refuse(condition=condition):
+                return self.tell(condition, call, entry)
             case decisions.Forward(record=record) if self._forwarding is not None:
                 return await self._forwarding.converse(call, asked.visit, entry, read_ns, record=record)
             case _:
@@ -255,13 +262,16 @@ class Performer:
             extra.append(("x-llm-simulator-profile", made.profile))
         if made.usage is not None:
             extra.append(("x-llm-simulator-usage", "exact" if made.usage.exact else "estimated"))
-        extra.append(("x-llm-simulator-ttft-ms", f"{made.ttft * 1e3:.3f}"))
-        extra.append(("x-llm-simulator-total-ms", f"{made.total * 1e3:.3f}"))
+            if not made.usage.exact:
+                extra.append(("x-llm-simulator-usage-error", expected_error(call.provider)))
         if stateful:
             extra.append(("x-llm-simulator-state", "session"))
         for warning in made.warnings:
             extra.append(("x-llm-simulator-warning", warning))
             log.warning("%s %s: %s", call.provider, call.model, warning)
+        # Last, since they alone differ between equal calls: the wire remembers how the fields before were spelled.
+        extra.append(("x-llm-simulator-ttft-ms", f"{made.ttft * 1e3:.3f}"))
+        extra.append(("x-llm-simulator-total-ms", f"{made.total * 1e3:.3f}"))
         if made.answer.status < 400:
             return _with_headers(made.answer, self._headers(Source.SIMULATOR, *extra))
         entry.source = Source.REFUSAL.value  # what it refers to is not there
@@ -311,6 +321,16 @@ class Performer:
         entry.note = entry.note or condition.name
         reply = dialects.of(call).refuse(condition, call)
         return _immediate(reply, self._headers(Source.REFUSAL), Source.REFUSAL)
+
+    def tell(self, condition: Condition, call: Call, entry: Entry) -> Answer | Dialogue:
+        """The refusal of a WebSocket handshake, or what is said once it is accepted."""
+        found = conditions.find(condition.name, call.provider)
+        if found is None or found.status != 101:
+            return self.refuse(condition, call, entry)
+        from llm_simulator.proxy.dialogues import Told
+
+        entry.source, entry.note = Source.REFUSAL.value, condition.name
+        return Told(dialects.of(call).refuse(condition, call), found.close)
 
     def refusal(self, error: SimulatorError, call: Call, entry: Entry) -> Answer:
         """What a client gets for one of our own errors."""

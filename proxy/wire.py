@@ -26,6 +26,7 @@ RETRY_SECONDS = 0.01  # how soon a paced stream looks again at a slow reader
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _NO_BODY = frozenset({204, 304})
+_LOOSE = 2  # a simulated answer's times come last (proxy/perform.py)
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -261,25 +262,24 @@ class Framing:
     headless: bool  # no body at all: HEAD, 204, 304
     keep_alive: bool
     can_terminate: bool  # the terminator may go out in the write of the last chunk
+    lines: str  # the header fields of the answer, spelled
     terminated: bool = False
 
     @classmethod
     def of(cls, request: web.BaseRequest, answer: Answer) -> Framing:
-        length = _content_length(answer.headers)
+        lines, length = _spelled(answer.headers)
         headless = request.method == "HEAD" or answer.status in _NO_BODY
         chunked = length is None and not headless and request.version >= (1, 1)
         closes = length is None and not headless and not chunked
         keep = request.keep_alive and not closes and answer.end is End.COMPLETE
-        return cls(chunked, length is not None, length or 0, headless, keep, chunked and answer.end is End.COMPLETE)
+        ends = chunked and answer.end is End.COMPLETE
+        return cls(chunked, length is not None, length or 0, headless, keep, ends, lines)
 
     def head(self, answer: Answer) -> bytes:
         reason = answer.reason or _REASONS.get(answer.status, "")
-        lines = [f"HTTP/1.1 {answer.status} {reason}\r\n"]
-        lines += [f"{name}: {value}\r\n" for name, value in answer.headers]
-        if self.chunked:
-            lines.append("transfer-encoding: chunked\r\n")
-        lines.append("\r\n" if self.keep_alive else "connection: close\r\n\r\n")
-        return "".join(lines).encode("latin-1", "replace")
+        framing = "transfer-encoding: chunked\r\n" if self.chunked else ""
+        end = "\r\n" if self.keep_alive else "connection: close\r\n\r\n"
+        return f"HTTP/1.1 {answer.status} {reason}\r\n{self.lines}{framing}{end}".encode("latin-1", "replace")
 
     def frame(self, data: bytes) -> bytes:
         """`data` as it goes on the wire; an empty chunk sends nothing (in chunked coding it would end the body)."""
@@ -288,11 +288,17 @@ class Framing:
         return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
 
 
-def _content_length(headers: Headers) -> int | None:
-    for name, value in headers:
-        if len(name) == 14 and name.lower() == "content-length":
-            return int(value)
-    return None
+def _spelled(headers: Headers) -> tuple[str, int | None]:
+    """The fields as they go on the wire, and the content-length. Equal answers differ in their last two fields only."""
+    lines, length = _fields(headers[:-_LOOSE])
+    more, other = _fields.__wrapped__(headers[-_LOOSE:])
+    return lines + more, other if length is None else length
+
+
+@lru_cache(maxsize=1024)
+def _fields(headers: Headers) -> tuple[str, int | None]:
+    length = next((int(value) for name, value in headers if len(name) == 14 and name.lower() == "content-length"), None)
+    return "".join([f"{name}: {value}\r\n" for name, value in headers]), length
 
 
 def _transport(request: web.BaseRequest) -> asyncio.Transport:

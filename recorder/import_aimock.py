@@ -179,7 +179,7 @@ def _block(block: JSON, place: int) -> Part:
 def _tool(call: JSON, place: int) -> ToolCall:
     held = fields.mapping(call, "response.toolCalls")
     name = fields.text(held.get("name"), "response.toolCalls.name")
-    made = blake2b(f"{place} {name}".encode(), digest_size=12).hexdigest()
+    made = blake2b(f"{place} {name}".encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
     given = fields.optional(held.get("id"), "response.toolCalls.id")
     return ToolCall(given or f"call_{made}", name, (_json_text(held.get("arguments", "{}")),))
 

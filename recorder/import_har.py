@@ -84,7 +84,7 @@ def _form(params: JSON) -> bytes:
         if held.get("fileName") is not None:
             raise FieldError("request.postData.params", "a file without its content", "postData.text")
         pairs.append((fields.text(held.get("name"), "params.name"), fields.optional(held.get("value"), "params.value")))
-    return urlencode(pairs).encode()
+    return urlencode(pairs, errors="surrogatepass").encode()
 
 
 def _answered(answer: Mapping[str, JSON]) -> Body:

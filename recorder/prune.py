@@ -6,6 +6,7 @@ Looking changes nothing; `prune` deletes what `doomed` found.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -175,7 +176,8 @@ def state_of(spec: str) -> str:
     state = hashlib.blake2b(digest_size=16)
     try:
         for file in cassettes(path) if path.is_dir() else [path]:
-            state.update(f"{file.name if path.is_dir() else ''}\0{file.stat().st_size}\0".encode())
+            name = os.fsencode(file.name) if path.is_dir() else b""
+            state.update(b"%b\0%d\0" % (name, file.stat().st_size))
             with file.open("rb") as opened:
                 while block := opened.read(1 << 20):
                     state.update(block)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from llm_simulator.dialects import limits
 from llm_simulator.dialects.base import Desk, Dialect, Shelf, Talk
 from llm_simulator.errors import SimulatorError
 from llm_simulator.profiles import Profile, pick
@@ -41,6 +42,7 @@ CREATED_SPAN = 180 * 86_400
 """`created` lies within so many seconds after the base: a function of the call, never of the clock."""
 KEPT_CALLS = 4096
 KEPT_BYTES = 16 << 20
+_COUNTED = ("openai", "azure")  # whose tokenizers are known
 SHARED_TOKENS = 2000
 """Streams of more tokens are spelled anew for each client instead of being kept."""
 _CALL_BYTES, _PIECE_BYTES, _FRAME_BYTES, _CHUNK_BYTES = 2000, 8, 300, 72  # kept of a call, a token, a frame, a chunk
@@ -91,6 +93,11 @@ class _Prepared:
     hurried: tuple[Chunk, ...] | None = None  # the same as chunks that are due at once
     size: int = 0
     fresh: bool = True
+    told: Usage | None = None  # by an answer that was not generated
+
+    @property
+    def usage(self) -> Usage | None:
+        return self.completion.usage if self.completion else self.told
 
 
 class Engine:
@@ -158,7 +165,7 @@ class Engine:
             Answer(prepared.reply.status, prepared.headers, chunks, source=Source.SIMULATOR),
             ttft,
             total,
-            prepared.completion.usage if prepared.completion else None,
+            prepared.usage,
             timed.name if timed else "",
             prepared.warnings,
             prepared.completion,
@@ -169,7 +176,7 @@ class Engine:
         return dialect.talk(call, self._desk(self._seed_of(identity), identity, place))
 
     def _complete(self, call: Call, dialect: Dialect, identity: bytes) -> tuple[Completion, tuple[str, ...]]:
-        ask = dialect.ask(call)
+        ask = limits.within(dialect.ask(call), call)
         lot = Lot(self._seed, self._scenario, identity)
         length = pick(call.provider, call.model, call.family).length
         made = generate(ask, call.model, lot, length, self._style)
@@ -207,8 +214,7 @@ class Engine:
     def _prepare(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> _Prepared:
         if call.operation not in dialect.generates:
             desk = self._desk(self._seed_of(identity), identity, place)
-            reply = dialect.respond(call, desk)
-            return _Prepared(reply, _headers(reply))
+            return _responded(dialect.respond(call, desk), call, dialect)
         return self._generated(call, call, dialect, identity)
 
     def _generated(self, call: Call, asked: Call, dialect: Dialect, identity: bytes) -> _Prepared:
@@ -224,8 +230,7 @@ class Engine:
         if call.operation not in dialect.generates:
             # Two equal calls make two objects: the occurrence is part of what their ids derive from.
             seed = self._seed_of(identity, draw.attempt, draw.occurrence)
-            reply = dialect.respond(call, self._desk(seed, identity, place))
-            return _Prepared(reply, _headers(reply))
+            return _responded(dialect.respond(call, self._desk(seed, identity, place)), call, dialect)
         asked = dialect.recall(call, place.shelf)
         if isinstance(asked, Condition):
             reply = dialect.refuse(asked, call)
@@ -303,6 +308,16 @@ class _Shared:
                 self._made.append(following)
             yield self._made[at]
             at += 1
+
+
+def _responded(reply: Reply, call: Call, dialect: Dialect) -> _Prepared:
+    """With the usage that the answer shows (embeddings, token counts)."""
+    usage = None
+    if reply.status == 200 and isinstance(reply.body, bytes):
+        usage = dialect.usage(reply.status, reply.headers, reply.body, call)
+    if usage is not None and call.provider not in _COUNTED:
+        usage = replace(usage, exact=False)
+    return _Prepared(reply, _headers(reply), told=usage)
 
 
 def _lengths(completion: Completion) -> tuple[int, int]:

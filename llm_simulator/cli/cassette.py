@@ -24,6 +24,7 @@ from llm_simulator.types import Exchange, Outcome, Usage
 
 if TYPE_CHECKING:
     from llm_simulator.recorder.import_report import ImportReport, Progress
+    from llm_simulator.recorder.token_truth import TokenTruth
 
 
 @click.group("cassette")
@@ -104,15 +105,30 @@ def _whole(id: int, exchange: Exchange) -> str:
 
 @command.command("stats")
 @CASSETTE
+@click.option("--token-truth", is_flag=True, help="compare our token counts with those the providers told")
 @JSON_OPTION
 @run_async
-async def stats_command(cassette: str, as_json: bool) -> None:
+async def stats_command(cassette: str, token_truth: bool, as_json: bool) -> None:
     """Counts by provider, model and outcome; tokens as the providers counted them; sizes and times."""
-    stats = _Stats()
+    stats, truth = _Stats(), _truth() if token_truth else None
     async with opened(cassette) as found:
         async for _, exchange in found.exchanges():
             stats.add(exchange)
-    click.echo(json.dumps(stats.as_json(), indent=2) if as_json else stats.as_text())
+            if truth is not None:
+                truth.add(exchange)
+    if as_json:
+        told = {"token_truth": truth.as_json()} if truth is not None else {}
+        click.echo(json.dumps({**stats.as_json(), **told}, indent=2))
+        return
+    click.echo(stats.as_text())
+    if truth is not None:
+        click.echo(truth.as_text())
+
+
+def _truth() -> TokenTruth:
+    from llm_simulator.recorder.token_truth import TokenTruth  # with the engine: a plain count does not pay for it
+
+    return TokenTruth()
 
 
 class _Stats:

@@ -43,6 +43,7 @@ def ask(body: Object, model: str) -> Ask:
         warnings=() if limit else (f"max_tokens: Field required; {DEFAULT_MAX_TOKENS} taken",),
         parallel=choice.get("disable_parallel_tool_use") is not True,
         thinking=_thinking(body, model),
+        count=estimate.answer_of(model, limit or DEFAULT_MAX_TOKENS),
     )
 
 

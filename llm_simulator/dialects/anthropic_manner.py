@@ -15,7 +15,7 @@ from llm_simulator.dialects.anthropic_cache import NOTHING, Cached, cached
 from llm_simulator.dialects.anthropic_models import served
 from llm_simulator.dialects.fields import Object, as_object, as_text, objects
 from llm_simulator.dialects.ids import is_raw
-from llm_simulator.types import Call, Completion
+from llm_simulator.types import Call, Completion, Part, Text
 
 # Anthropic's own strings for testing: a prompt with one of them is refused, or thought about behind closed doors.
 MAGIC = "ANTHROPIC_MAGIC_STRING_TRIGGER_"
@@ -42,6 +42,7 @@ class Manner:
     omitted: bool = False
     redacted: bool = False
     refused: bool = False
+    searched: bool = False
 
 
 RECORDED = Manner()
@@ -63,7 +64,12 @@ def manner_of(completion: Completion, call: Call) -> Manner:
         omitted=_display(body, model) == "omitted",
         redacted=REDACTED in last,
         refused=REFUSAL in last,
+        searched=any(_is_search(part) for choice in completion.choices for part in choice.parts),
     )
+
+
+def _is_search(part: Part) -> bool:
+    return isinstance(part, Text) and as_object(part.extra).get("type") == "web_search_tool_result"
 
 
 def _last_prompt(body: Object) -> str:

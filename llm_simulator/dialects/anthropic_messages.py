@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from llm_simulator.dialects import anthropic_ask, anthropic_models, anthropic_parse, anthropic_write, conditions
 from llm_simulator.dialects.anthropic_check import check
 from llm_simulator.dialects.anthropic_manner import manner_of
+from llm_simulator.dialects.anthropic_sources import dressed
 from llm_simulator.dialects.base import Ask, Desk, Plain, Route
 from llm_simulator.dialects.fields import Object, as_object, dump
 from llm_simulator.dialects.ids import code, is_raw, of_refusal, recorded_at, rfc3339, uuid
@@ -73,6 +74,7 @@ class AnthropicMessages(Plain):
         return anthropic_ask.ask(as_object(call.body), call.model)
 
     def write(self, completion: Completion, call: Call) -> Reply:
+        completion = dressed(completion, call)
         manner = manner_of(completion, call)
         headers = _headers(completion.id, completion.created, completion.usage)
         if call.stream:

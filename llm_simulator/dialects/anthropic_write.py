@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from llm_simulator.dialects.anthropic_cache import NOTHING, Cached
 from llm_simulator.dialects.anthropic_manner import RECORDED, Manner
-from llm_simulator.dialects.fields import Object, as_list, as_object, block, dump, is_block, load, quote
+from llm_simulator.dialects.fields import Object, as_list, as_object, block, dump, is_block, load, quote, spelled, words
 from llm_simulator.dialects.ids import code, is_raw, marked, marked_model, sealed
 from llm_simulator.types import JSON, Choice, Completion, Finish, Frame, Part, Reasoning, Text, ToolCall, Usage
 
@@ -62,6 +62,7 @@ def usage_of(usage: Usage, manner: Manner = RECORDED) -> Object:
         },
         "output_tokens": usage.completion,
         **thinking,
+        **({"server_tool_use": {"web_search_requests": 1, "web_fetch_requests": 0}} if manner.searched else {}),
         "service_tier": "standard",
         **({"inference_geo": manner.geo} if manner.geo else {}),
     }
@@ -79,7 +80,7 @@ def frames(completion: Completion, manner: Manner = RECORDED) -> Iterator[Frame]
     for place, made in enumerate(choice.parts):
         part = _shown(made, manner, completion.id, place)
         opening = _opening(part, manner, completion.id, place)
-        yield Frame(token, opening if place else opening + PING)
+        yield Frame(token, (opening if place else opening + PING) + b"".join(_first(part, place)))
         for data in _deltas(part, place):
             yield Frame(token, data)
             token += 1
@@ -179,7 +180,7 @@ def _signature(part: Reasoning, seed: str, place: int) -> str:
 def _opening(part: Part, manner: Manner, seed: str, place: int) -> bytes:
     match part:
         case Text() if is_block(part):
-            content: JSON = part.extra
+            content: JSON = {**part.extra, "input": {}} if _is_call(part.extra) else part.extra
         case Text():
             extra = as_object(part.extra)
             content = {**extra, **({"citations": []} if extra.get("citations") else {}), "type": "text", "text": ""}
@@ -189,6 +190,21 @@ def _opening(part: Part, manner: Manner, seed: str, place: int) -> bytes:
             content = {**_tool_start(part, seed, place), "input": {}, **_caller(part, manner)}
     start = {"type": "content_block_start", "index": place, "content_block": content}
     return _event("content_block_start", dump(start), place)
+
+
+def _first(part: Part, place: int) -> Iterator[bytes]:
+    """What stands before a block's own deltas: its citations, or the input of a tool that the API itself runs."""
+    if isinstance(part, Text) and is_block(part) and _is_call(part.extra):
+        around = _around("input_json_delta", "partial_json", place)
+        yield around + b'""}}\n\n'
+        yield from _texts(words(spelled(part.extra["input"])), around)
+    elif isinstance(part, Text):
+        around = _around("citations_delta", "citation", place)
+        yield from (around + dump(item) + b"}}\n\n" for item in as_list(as_object(part.extra).get("citations")))
+
+
+def _is_call(given: JSON) -> bool:
+    return as_object(given).get("type") in ("server_tool_use", "mcp_tool_use") and isinstance(given.get("input"), dict)
 
 
 @lru_cache(256)
@@ -215,14 +231,11 @@ def _texts(tokens: Iterable[str], around: bytes) -> Iterator[bytes]:
 
 
 def _closing(part: Part, seed: str, place: int) -> bytes:
-    """What ends a block: its citations or its signature, then the stop."""
+    """What ends a block: its signature where it has one, then the stop."""
     last = b""
     if isinstance(part, Reasoning):
         signature = quote(_signature(part, seed, place))
         last = _around("signature_delta", "signature", place) + signature + b"}" + _TAILS[place & 15]
-    if isinstance(part, Text) and part.tokens:
-        around = _around("citations_delta", "citation", place)
-        last = b"".join(around + dump(item) + b"}}\n\n" for item in as_list(as_object(part.extra).get("citations")))
     stop = f'{{"type":"content_block_stop","index":{place}}}'
     return last + _event("content_block_stop", stop.encode(), place + 5)
 

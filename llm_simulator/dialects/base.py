@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from llm_simulator.dialects.validation import validate
 from llm_simulator.types import JSON, Call, Choice, Completion, Condition, Headers, RawRequest, Reply, Usage
 
 if TYPE_CHECKING:
@@ -256,6 +255,8 @@ class Plain:
     routes: tuple[Route, ...] = ()
 
     def validate(self, call: Call) -> Condition | None:
+        from llm_simulator.dialects.validation import validate  # the rules: a lenient run does not pay for them
+
         return validate(call, lambda: self.ask(call).prompt_tokens)
 
     def ask(self, call: Call) -> Ask:

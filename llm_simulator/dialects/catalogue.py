@@ -48,6 +48,14 @@ def find(provider: str, identity: str) -> Model | None:
     return _by_id(provider).get(identity)
 
 
+def most_after(known: Model | None, prompt: int) -> int:
+    """The most tokens that a model can put out after a prompt of so many; 0 where unknown."""
+    if not known:
+        return 0
+    left = max(known.context - prompt, 1) if known.context else 0
+    return min(left, known.output) if left and known.output else left or known.output
+
+
 def _model(entry: dict[str, Any]) -> Model:
     return Model(
         entry["id"],

@@ -27,6 +27,7 @@ def ask(body: Object, model: str) -> Ask:
         stop=tuple(as_text(item) for item in as_list(body.get("stop_sequences")) if item),
         schema=schema_of(as_object(body.get("response_format"))),
         thinking=_thinking(as_object(body.get("thinking")), model),
+        count=estimate.answer_of(model, as_limit(body.get("max_tokens"))),
     )
 
 

@@ -73,7 +73,7 @@ def _spelled(model: Model) -> Object:
         "finetuned": False,
         "context_length": model.context,
         "tokenizer_url": _TOKENIZER.format(model.id),
-        "features": _features(model) if model.mode == "chat" else None,
+        **({"features": _features(model)} if model.mode == "chat" else {}),
         "default_endpoints": [],
     }
 

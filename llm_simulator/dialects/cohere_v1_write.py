@@ -19,7 +19,7 @@ from llm_simulator.dialects.fields import (
     quote,
     without,
 )
-from llm_simulator.dialects.ids import is_raw, uuid
+from llm_simulator.dialects.ids import is_raw, marked, uuid
 from llm_simulator.types import JSON, Call, Choice, Completion, Finish, Frame, Reasoning, Text, ToolCall, Usage
 
 
@@ -55,7 +55,7 @@ def answer_of(completion: Completion, call: Call) -> Answer:
     whole = {
         **({"response_id": extra["response_id"]} if "response_id" in extra else {}),
         "text": text_of(choice),
-        "generation_id": uuid(completion.id, "generation") if generated else completion.id,
+        "generation_id": marked(uuid(completion.id, "generation"), completion) if generated else completion.id,
         **({"chat_history": extra["chat_history"]} if "chat_history" in extra else {}),
         "finish_reason": word_of(choice),
         "meta": _meta(completion.usage, manner_of(call)),

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, unquote
 
-from llm_simulator.dialects.catalogue import find
 from llm_simulator.dialects.ids import base64url, code, digest, of_refusal, uuid
 from llm_simulator.types import Call, Condition, header
 
+_OFFERED = "openai-insecure-api-key."
 _GEMINI = re.compile(r"/(v\d\w*)/.*:(\w+)")
 _ALNUM = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -75,6 +75,8 @@ def _owner(example: str) -> str:
 
 def _served(call: Call) -> str:
     """The model that answers: the dated snapshot behind an alias; "" where the call names none."""
+    from llm_simulator.dialects.catalogue import find
+
     name = call.model.removeprefix("models/")
     found = find(call.provider, name)
     return (found.serves if found else "") or name
@@ -96,6 +98,9 @@ def key_of(call: Call) -> str:
     """The API key or token that a request carries, in whatever header or parameter; "" for none."""
     names = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
     given = next((value for name in names if (value := header(call.raw.headers, name))), "")
+    if not given:  # a browser's WebSocket has no headers of its own
+        offered = header(call.raw.headers, "sec-websocket-protocol").replace(",", " ").split()
+        given = next((word[len(_OFFERED) :] for word in offered if word.startswith(_OFFERED)), "")
     if not given and "key=" in call.raw.query:
         given = (parse_qs(call.raw.query).get("key") or [""])[0]
     return given[7:].strip() if given[:7].lower() == "bearer " else given.strip()

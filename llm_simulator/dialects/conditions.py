@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
@@ -56,6 +55,7 @@ _AS_IS = (
     "documented",
     "basis",
     "notes",
+    "close",
 )
 _BLANK: Mapping[str, Any] = MappingProxyType(
     {
@@ -66,6 +66,7 @@ _BLANK: Mapping[str, Any] = MappingProxyType(
         "retried": False,
         "documented": False,
         "notes": "",
+        "close": None,
     }
 )
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -79,6 +80,7 @@ class Entry:
     usually sends and here does not. `layout` is how the body is written: compact, indent2, indent4nl, ..., raw for text.
     `python` and `node` are the exceptions that the SDKs raise by default, after their retries (None: nothing is raised,
     `result` says what is seen instead); `requests` is how many they send in all. `basis` says how the wording is known.
+    `close` is the code that a WebSocket is closed with, after the message if there is one.
     """
 
     id: str
@@ -107,6 +109,7 @@ class Entry:
     basis: str
     source: str
     notes: str
+    close: int | None
 
     @property
     def spelled(self) -> bool:
@@ -257,6 +260,8 @@ def _message(body: JSON) -> str:
 
 @cache
 def _data(provider: str) -> Object:
+    from importlib.resources import files  # a run without an error does not pay for it
+
     data: Object = json.loads(files("llm_simulator.dialects").joinpath(f"conditions_{provider}.json").read_bytes())
     return data
 

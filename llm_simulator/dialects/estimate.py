@@ -6,13 +6,13 @@ Source: fits on recorded usage, by model family: within 1 to 6 % (median) withou
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from llm_simulator.dialects.fields import spelled
-from llm_simulator.tokens import count
-from llm_simulator.types import JSON
+from llm_simulator.tokens import Count, count
+from llm_simulator.types import JSON, Choice, Finish, Reasoning, Text, ToolCall
 
 O200K = "gpt-4o"
 
@@ -96,6 +96,27 @@ _COHERE = {"": Fit(1.0, 1.03, 0.0, -1.0), "command-a": Fit(-0.5, 1.08), "command
 _COHERE_TOOLS = {"": Fit(0.0, 0.70, 0.80), "command-r": Fit(1.0, 1.05, 0.40, -1.0)}
 _COHERE_PREAMBLE = {"": 500, "command-r": 67, "command-r7b": 500}
 
+# Answers: of text, of all tool calls together, in o200k tokens of what they say.
+_ANSWERS = {
+    "": (Fit(0.0, 1.04), Fit(4.7, 0.83)),
+    "claude": (Fit(2.9, 1.11), Fit(31.8, 1.57)),
+    "claude-haiku-4-5": (Fit(2.9, 1.08), Fit(30.3, 2.29)),
+    "claude-sonnet-4-5": (Fit(2.8, 1.09), Fit(31.0, 1.51)),
+    "claude-sonnet-4-6": (Fit(2.9, 1.08), Fit(35.5, 1.85)),
+    "claude-opus-4-7": (Fit(2.6, 1.40), Fit(31.8, 1.98)),
+    "claude-opus-4-8": (Fit(2.6, 1.40), Fit(31.8, 1.98)),
+    "claude-opus-5": (Fit(2.6, 1.40), Fit(31.8, 1.98)),
+    "claude-sonnet-5": (Fit(2.6, 1.40), Fit(31.8, 1.98)),
+    "claude-haiku-5": (Fit(2.6, 1.40), Fit(31.8, 1.98)),
+    "claude-fable": (Fit(2.6, 1.40), Fit(31.8, 1.98)),
+    "claude-mythos": (Fit(2.6, 1.40), Fit(31.8, 1.98)),
+    "command": (Fit(2.0, 1.07), Fit(2.0, 1.07)),
+    "gemini-3": (Fit(0.0, 1.01), Fit(4.1, 0.99)),
+    "gemini-2.0-flash": (Fit(0.7, 1.03), Fit(-0.4, 0.72)),
+    "gemini-2.5-flash": (Fit(-0.1, 1.05), Fit(7.2, 0.89)),
+    "gemini-2.5-pro": (Fit(0.0, 1.02), Fit(11.4, 0.21)),
+}
+
 ANTHROPIC_THINKING = 28
 ANTHROPIC_SCHEMA = 195
 ANTHROPIC_IMAGE = 1500
@@ -131,3 +152,30 @@ def cohere(model: str, size: Measure) -> int:
 
 def cohere_preamble(model: str, tools: bool) -> int:
     return COHERE_TOOL_PREAMBLE if tools else _COHERE_PREAMBLE[longest(tuple(_COHERE_PREAMBLE), model)]
+
+
+def answer_of(model: str, limit: int | None) -> Callable[[Choice], Count]:
+    """Counts what a provider would bill for a choice, its thought included; at most `limit`, and that where it was cut.
+
+    A generated piece is a token, so nothing is tokenized again.
+    """
+    text, calls = _ANSWERS[longest(tuple(_ANSWERS), model)]
+
+    def counted(choice: Choice) -> Count:
+        if choice.finish is Finish.LENGTH and limit is not None:
+            return Count(limit, exact=False)
+        said = sum(len(part.tokens) for part in choice.parts if isinstance(part, Text))
+        called = sum(_called(part) for part in choice.parts if isinstance(part, ToolCall))
+        thought = sum(len(part.tokens) for part in choice.parts if isinstance(part, Reasoning))
+        whole = thought + _scaled(text, said) + _scaled(calls, called)
+        return Count(min(whole, limit) if limit is not None else whole, exact=False)
+
+    return counted
+
+
+def _scaled(fit: Fit, size: int) -> int:
+    return max(1, round(fit.base + fit.text * size)) if size else 0
+
+
+def _called(call: ToolCall) -> int:
+    return count(call.name, O200K) + len(call.arguments)

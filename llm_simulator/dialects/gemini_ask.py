@@ -9,7 +9,17 @@ from collections.abc import Iterator
 
 from llm_simulator.dialects import estimate, gemini_media
 from llm_simulator.dialects.base import Ask, Thinking, Tool, Turn
-from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, is_integer, objects, spelled
+from llm_simulator.dialects.fields import (
+    Object,
+    as_count,
+    as_limit,
+    as_list,
+    as_object,
+    as_text,
+    is_integer,
+    objects,
+    spelled,
+)
 from llm_simulator.dialects.gemini_fields import pick
 from llm_simulator.dialects.gemini_media import Counts
 from llm_simulator.dialects.thinking import thinking_of
@@ -28,7 +38,7 @@ def ask(body: Object, model: str) -> Ask:
     stop = pick(config, "stopSequences")
     return Ask(
         tuple(_turns(body, contents)),
-        sum(count for _, count in prompt_tokens(body, model)),
+        sum(count for _, count in prompt_tokens(body, model)) + _cached(body),
         exact=False,
         max_tokens=_number(pick(config, "maxOutputTokens")),
         tools=tuple(_tools(body)),
@@ -38,6 +48,7 @@ def ask(body: Object, model: str) -> Ask:
         schema=_schema(config),
         warnings=tuple(_warnings(contents)),
         thinking=_thinking(as_object(pick(config, "thinkingConfig")), model),
+        count=estimate.answer_of(model, _number(pick(config, "maxOutputTokens"))),
     )
 
 
@@ -48,6 +59,12 @@ def prompt_tokens(body: Object, model: str) -> Counts:
     config = as_object(pick(body, "generationConfig"))
     media = gemini_media.counted(_parts(contents), config, model)
     return (("TEXT", estimate.gemini(model, size)), *media)
+
+
+def _cached(body: Object) -> int:
+    """Tokens of cached contents, where the request was filled in with them."""
+    cache = as_object(pick(body, "cachedContent"))
+    return as_count(as_object(cache.get("usageMetadata")).get("totalTokenCount"))
 
 
 def shows_thought(body: Object) -> bool:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from llm_simulator.dialects import conditions, gemini_ask, gemini_models, gemini_parse, gemini_stream, gemini_write
-from llm_simulator.dialects.base import Ask, Desk, Plain, Route
-from llm_simulator.dialects.fields import Object, as_object, load, objects
+from llm_simulator.dialects.base import Ask, Desk, Plain, Route, Shelf
+from llm_simulator.dialects.fields import Object, as_object, as_text, objects
 from llm_simulator.dialects.gemini_check import check
 from llm_simulator.dialects.gemini_fields import dumped, form_of, pick, split_path, with_alt
 from llm_simulator.dialects.gemini_manner import manner_of
@@ -48,6 +48,11 @@ _EDGE: Headers = (
 )
 
 
+CACHED = "chat.cached"
+"""A call that names cached contents: how it is billed depends on what the session keeps."""
+CHATS = ("chat", CACHED)
+
+
 class GeminiGenerate(Plain):
     """One provider of the API: "gemini" or "vertex". Answers differ in few fields, so the code is one."""
 
@@ -56,8 +61,9 @@ class GeminiGenerate(Plain):
     features: frozenset[str] = frozenset(
         ("chat", "streaming", "function_calling", "vision", "thinking", "structured_output", "models")
     )
-    simulates: frozenset[str] = frozenset(("chat", "countTokens", "models.list", "models.get"))
-    generates: frozenset[str] = frozenset(("chat",))
+    simulates: frozenset[str] = frozenset((*CHATS, "countTokens", "models.list", "models.get"))
+    generates: frozenset[str] = frozenset(CHATS)
+    stateful: frozenset[str] = frozenset((CACHED,))
 
     def __init__(self, provider: str) -> None:
         self.provider = provider
@@ -74,10 +80,16 @@ class GeminiGenerate(Plain):
     def check(self, call: Call) -> Condition | None:
         if call.operation == "countTokens":
             return check(replace(call, body=_asked(call.body)))
-        return check(call) if call.operation == "chat" else None
+        return check(call) if call.operation in CHATS else None
 
     def ask(self, call: Call) -> Ask:
         return gemini_ask.ask(as_object(call.body), call.model)
+
+    def recall(self, call: Call, shelf: Shelf) -> Call | Condition:
+        """With the cache in the place of its name; one that the session does not keep costs nothing."""
+        body = as_object(call.body)
+        name = as_text(pick(body, "cachedContent")).removeprefix("cachedContents/")
+        return replace(call, body={**body, "cachedContent": shelf.get("cachedContents", name)})
 
     def write(self, completion: Completion, call: Call) -> Reply:
         form = form_of(call.raw.query, call.stream)
@@ -105,7 +117,7 @@ class GeminiGenerate(Plain):
         return Reply(condition.status, (*_JSON, *_EDGE, *advice, *condition.headers), body)
 
     def parse(self, status: int, headers: Headers, body: bytes, call: Call) -> Completion | None:
-        if status != 200 or call.operation != "chat":
+        if status != 200 or call.operation not in CHATS:
             return None
         found = gemini_parse.parse(body, recorded_at(headers))
         return replace(found, model=call.model) if found and not found.model else found
@@ -116,7 +128,7 @@ class GeminiGenerate(Plain):
 
     def twins(self, call: Call) -> tuple[Call, ...]:
         """What was recorded as SSE, as an array, or not streamed at all: each can stand for the others."""
-        if call.operation != "chat":
+        if call.operation not in CHATS:
             return ()
         sse = form_of(call.raw.query, call.stream).sse
         if not call.stream:
@@ -150,7 +162,8 @@ def streamed(reply: Reply, call: Call) -> Reply:
 
 def _read_posted(raw: RawRequest, provider: str, model: str, method: str) -> Call:
     body, problem = json_object(raw)
-    operation, stream = ("countTokens" if method == "countTokens" else "chat"), method == "streamGenerateContent"
+    chat = CACHED if pick(as_object(body), "cachedContent") else "chat"
+    operation, stream = ("countTokens" if method == "countTokens" else chat), method == "streamGenerateContent"
     return Call(provider, "gemini.generate", operation, raw, model=model, stream=stream, body=body, problem=problem)
 
 

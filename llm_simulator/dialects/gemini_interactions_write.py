@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from llm_simulator.dialects.fields import Object, as_object, as_text, dump, is_block, load
 from llm_simulator.dialects.gemini_media import Counts
 from llm_simulator.dialects.gemini_stream import groups
-from llm_simulator.dialects.gemini_write import visible
-from llm_simulator.dialects.ids import BASE36, base64url, code, rfc3339, sealed
+from llm_simulator.dialects.gemini_write import response_id, visible
+from llm_simulator.dialects.ids import BASE36, code, marked, rfc3339, sealed
 from llm_simulator.types import JSON, Choice, Completion, Finish, Frame, Part, Reasoning, Text, ToolCall
 
 
@@ -29,9 +29,9 @@ class Asked:
 
 def identity_of(completion: Completion) -> str:
     """The id: a response id twice, as fields 1 and 2 of a protobuf message, in base64."""
-    response = base64url(completion.id, "response", 17).encode()
+    response = response_id(completion).encode()
     message = b"\n" + bytes((len(response),)) + response + b"\x12" + bytes((len(response),)) + response
-    return "v1_" + urlsafe_b64encode(message).rstrip(b"=").decode()
+    return marked("v1_" + urlsafe_b64encode(message).rstrip(b"=").decode(), completion)
 
 
 def interaction(completion: Completion, asked: Asked) -> Object:

@@ -12,7 +12,7 @@ from functools import partial
 
 from llm_simulator.dialects.fields import Object, as_object, is_block
 from llm_simulator.dialects.gemini_fields import Form, dumped, quoted
-from llm_simulator.dialects.gemini_manner import Manner, signed
+from llm_simulator.dialects.gemini_manner import Manner, dressed
 from llm_simulator.dialects.gemini_write import Spelling, visible
 from llm_simulator.types import Choice, Completion, Frame, Part, Reasoning, Text, ToolCall
 
@@ -22,7 +22,7 @@ _TEXT, _CANDIDATES, _TOTAL = "\x00text", "\x00candidates", "\x00total"
 
 def frames(completion: Completion, form: Form, manner: Manner) -> Iterator[Frame]:
     """The chunks of a stream; the array form puts its brackets and commas around them."""
-    chunks = _Stream(Spelling(signed(completion, manner), form, manner)).chunks()
+    chunks = _Stream(Spelling(dressed(completion, manner), form, manner)).chunks()
     if form.sse:
         return (Frame(at, b"data: " + data + b"\r\n\r\n") for at, data in chunks)
     return _array(chunks)

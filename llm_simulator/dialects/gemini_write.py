@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
 from llm_simulator.dialects.fields import Object, as_object, is_block, load
 from llm_simulator.dialects.gemini_fields import Form, dumped, finish_value
-from llm_simulator.dialects.gemini_manner import Manner, signed
+from llm_simulator.dialects.gemini_manner import Manner, dressed
 from llm_simulator.dialects.gemini_parse import TOP
-from llm_simulator.dialects.ids import BASE36, base64url, code, digest, is_raw, marked, marked_model, rfc3339
+from llm_simulator.dialects.gemini_sources import runs_code
+from llm_simulator.dialects.ids import BASE36, code, digest, is_raw, marked, marked_model, rfc3339
 from llm_simulator.types import JSON, Choice, Completion, Finish, Part, Reasoning, Text, ToolCall, Usage
+
+TOOL_TOKENS = 60
+"""About what the code of a run and its output are, in tokens."""
 
 _MODALITIES = ("MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "VIDEO", "AUDIO", "DOCUMENT")
 
@@ -28,11 +33,17 @@ def word_of(choice: Choice) -> str:
 
 
 def body(completion: Completion, form: Form, manner: Manner) -> bytes:
-    completion = signed(completion, manner)
+    completion = dressed(completion, manner)
     spelling = Spelling(completion, form, manner)
     candidates = [spelling.candidate(place, choice) for place, choice in enumerate(completion.choices)]
     # Where enums are asked for as numbers another front end answers, and it writes no newline at the end.
     return dumped(spelling.answer(candidates, spelling.last_usage()), indent=True) + (b"" if form.numbers else b"\n")
+
+
+def response_id(completion: Completion) -> str:
+    """A response id: the second it was made in (32 bits, little-endian) and 13 bytes more, in base64."""
+    moment = completion.created.to_bytes(8, "little", signed=True)[:4]
+    return urlsafe_b64encode(moment + digest(completion.id, "response", 13)).rstrip(b"=").decode()
 
 
 def visible(usage: Usage) -> int:
@@ -56,7 +67,7 @@ class Spelling:
         if self.manner.vertex:
             top.setdefault("createTime", self.created())
         shown = {"candidates": candidates} if candidates and "promptFeedback" not in top else {}
-        identity = completion.id if not is_raw(completion.id) else base64url(completion.id, "response", 17)
+        identity = completion.id if not is_raw(completion.id) else response_id(completion)
         identity = marked(identity, completion)
         model = marked_model(self.manner.model or completion.model.removeprefix("models/"), completion)
         return {**shown, "usageMetadata": usage, "modelVersion": model, **top, "responseId": identity}
@@ -135,19 +146,30 @@ class Spelling:
         usage, manner = self.completion.usage, self.manner
         counts = (("TEXT", usage.prompt - sum(count for _, count in manner.media)), *manner.media)
         traffic: Object = {"trafficType": 1 if self.form.numbers else "ON_DEMAND"} if manner.vertex else {}
-        cached: Object = {"cachedContentTokenCount": usage.cached} if usage.cached else {}
+        kept = usage.cached or manner.cached
+        cached: Object = {"cachedContentTokenCount": kept} if kept else {}
+        cache: Object = {"cacheTokensDetails": [self.modality("TEXT", manner.cached)]} if manner.cached else {}
         detailed = last and candidates and (manner.vertex or manner.first)
+        ran = self.tool_tokens() if last else 0
+        used: Object = {"toolUsePromptTokenCount": ran, "toolUsePromptTokensDetails": [self.modality("TEXT", ran)]}
         return {
             "promptTokenCount": usage.prompt,
             **({"candidatesTokenCount": candidates} if candidates else {}),
-            "totalTokenCount": total,
+            "totalTokenCount": total + ran if ran else total,
             **cached,
             **traffic,
             "promptTokensDetails": [self.modality(kind, count) for kind, count in counts],
+            **cache,
             **({"candidatesTokensDetails": [self.modality("TEXT", candidates)]} if detailed else {}),
+            **(used if ran else {}),
             **({"thoughtsTokenCount": thoughts} if thoughts else {}),
             **({} if manner.vertex else {"serviceTier": "standard"}),
         }
+
+    def tool_tokens(self) -> int:
+        """What running code costs: the prompt once more, with the code and its output. Nothing is counted here anew."""
+        ran = any(runs_code(choice) for choice in self.completion.choices) and self.manner.generated
+        return self.completion.usage.prompt + TOOL_TOKENS if ran else 0
 
     def modality(self, kind: str, count: JSON) -> Object:
         return {"modality": _MODALITIES.index(kind) if self.form.numbers else kind, "tokenCount": count}

@@ -178,7 +178,8 @@ def together(given: Object, at: At, talk: Talk) -> Object:
 def _together_choice(choice: Object, drawn: int) -> Object:
     message = {"tool_calls": [], **as_object(choice.get("message"))}
     message["tool_calls"] = [
-        {"index": place, **call} for place, call in enumerate(objects(as_list(message["tool_calls"])))
+        {"index": place, **call, "function": reordered(as_object(call.get("function")), "arguments", "name")}
+        for place, call in enumerate(objects(as_list(message["tool_calls"])))
     ]
     spelled = {"seed": drawn, **choice, "message": reordered(message, "role", "content")}
     return reordered(spelled, "finish_reason", "seed", "index", "logprobs", "message")
@@ -203,6 +204,8 @@ def vllm(given: Object, at: At, _talk: Talk) -> Object:
         return _choices({**given, "usage": counts}, _vllm_choice)
     if at is At.LAST:
         return _choices(given, lambda choice: {**choice, "stop_reason": choice.get("stop_reason")})
+    if at is At.FIRST:
+        return _choices(given, lambda choice: {**choice, "delta": {"role": "assistant"}})
     return given
 
 

@@ -44,6 +44,7 @@ class Wire:
     role, and no chunk has it alone. `calls_whole`: a tool call comes in one piece, with the finish. `print` makes the
     fingerprint ("" has none). `comment` comes before the first chunk of a stream. `dress` has the last word on an object:
     what it does not say, stands. `so_far`: every chunk repeats the text up to it.
+    `last_joined`: the last piece of text comes with the finish reason.
     """
 
     whole: Callable[[JSON], bytes] = jsonstyle.compact
@@ -63,6 +64,7 @@ class Wire:
     comment: bytes = b""
     dress: Callable[[Object, At, Talk], Object] = forms.as_it_is
     so_far: bool = False
+    last_joined: bool = False
 
 
 OPENAI = Wire(jsonstyle.indented_line, full=True, tier=True, pad=1, thinking="", counts=forms.openai_counts)
@@ -141,6 +143,7 @@ WIRES: Mapping[str, Wire] = {
         identity=lambda seed, _: f"chatcmpl-{digest(seed, 'chat').hex()}",
         call_id=lambda seed, place: f"chatcmpl-tool-{digest(seed, f'call {place}').hex()}",
         dress=forms.vllm,
+        last_joined=True,
     ),
     "gemini": Wire(
         thinking="",

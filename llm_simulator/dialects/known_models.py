@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from urllib.parse import unquote
 
 from llm_simulator.dialects import conditions
@@ -106,6 +105,8 @@ def unknown(call: Call, more: Collection[str] = ()) -> Condition:
     listed += [name for name in more if name not in listed]
     if not listed:
         return not_found(call)
+    from difflib import get_close_matches  # not for the many calls whose model is known
+
     extra: dict[str, list[str]] = {"available_models": listed}
     if near := get_close_matches(call.model, listed, NEAREST):
         extra = {"nearest": near, **extra}
@@ -140,6 +141,8 @@ def _words(call: Call) -> tuple[str, str]:
             return "gemini.openai_compat_model_not_found", words.replace(
                 "gemini-nope", call.model.removeprefix("models/")
             )
+        case "gemini" if path.rstrip("/").endswith("/interactions"):
+            return "gemini.interactions_model_not_found", ""
         case "gemini":
             version, method = path.strip("/").partition("/")[0], path.rpartition(":")[2]
             name = call.model.removeprefix("models/")

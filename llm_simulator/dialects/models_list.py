@@ -13,6 +13,7 @@ from llm_simulator.dialects import azure_chat, jsonstyle, openai_chat
 from llm_simulator.dialects.base import Desk, Dialect, Plain, Route
 from llm_simulator.dialects.catalogue import Model, find, models
 from llm_simulator.dialects.fields import Object
+from llm_simulator.dialects.ids import uuid
 from llm_simulator.dialects.openai_chat import request_id
 from llm_simulator.dialects.openai_check import method_not_allowed
 from llm_simulator.dialects.routes import OPENAI_MODELS
@@ -52,13 +53,14 @@ class ModelsList(Plain):
     def respond(self, call: Call, desk: Desk) -> Reply:
         spelled = _spelling(call)
         headers = (("content-type", "application/json"), *_identity(call, desk.seed.hex()))
+        layout = jsonstyle.compact if call.provider == "mistral" else jsonstyle.indented_line
         if call.operation == "models.get":
             model = _find(call)
             if not model:
                 return self.refuse(_not_found(call.model), call)
-            return Reply(200, headers, jsonstyle.indented_line(spelled(model)))
+            return Reply(200, headers, layout(spelled(model)))
         listed = {"object": "list", "data": [spelled(model) for model in _models(call.provider)]}
-        return Reply(200, headers, jsonstyle.indented_line(listed))
+        return Reply(200, headers, layout(listed))
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         speaker: Dialect = azure_chat.DIALECT if call.provider == "azure" else openai_chat.DIALECT
@@ -79,11 +81,38 @@ def _not_found(model: str) -> Condition:
 
 
 def _spelling(call: Call) -> Callable[[Model], Object]:
+    if call.provider == "mistral":
+        return _mistral
     return _azure if call.provider == "azure" and not _V1.search(call.raw.path) else _openai
 
 
 def _openai(model: Model) -> Object:
     return {"id": model.id, "object": "model", "created": model.created, "owned_by": model.owner or "system"}
+
+
+def _mistral(model: Model) -> Object:
+    """A card of the base model; which abilities it has is told by its name."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": model.created,
+        "owned_by": "mistralai",
+        "capabilities": {
+            "completion_chat": model.mode == "chat",
+            "completion_fim": model.id.startswith("codestral"),
+            "function_calling": model.mode == "chat",
+            "fine_tuning": False,
+            "vision": model.id.startswith(("pixtral", "mistral-medium", "mistral-small", "mistral-large")),
+            "classification": "moderation" in model.id,
+        },
+        "name": model.serves or model.id,
+        "description": model.display or f"Official {model.id} Mistral AI model",
+        "max_context_length": model.context or 32_768,
+        "aliases": [],
+        "deprecation": None,
+        "default_model_temperature": 0.7 if model.mode == "chat" else None,
+        "type": "base",
+    }
 
 
 def _azure(model: Model) -> Object:
@@ -107,6 +136,8 @@ def _azure(model: Model) -> Object:
 def _identity(call: Call, seed: str) -> Headers:
     if call.provider == "azure":
         return azure_chat.identity(seed)
+    if call.provider == "mistral":
+        return (("mistral-correlation-id", uuid(seed, "correlation")),)
     return (("openai-version", "2020-10-01"), ("x-request-id", request_id(seed)))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from llm_simulator import tokens
 from llm_simulator.dialects.base import Ask, Thinking, Tool, Turn
-from llm_simulator.dialects.catalogue import Model, find
+from llm_simulator.dialects.catalogue import Model, find, most_after
 from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, is_integer, is_refusal, objects
 from llm_simulator.dialects.thinking import thinking_of
 from llm_simulator.types import JSON, Call, Choice, Finish, Reasoning, Text, ToolCall
@@ -34,7 +34,7 @@ def ask(call: Call) -> Ask:
         prompt_tokens=counted.tokens,
         exact=counted.exact,
         max_tokens=_limit(body, known, counted.tokens, warnings),
-        tools=tuple(_allowed(body, list(_tools(body)))),
+        tools=tuple(_allowed(body, list(tools(body)))),
         tool_choice=_tool_choice(body),
         choices=_choices(body, warnings),
         stop=_stop(body),
@@ -69,19 +69,11 @@ def _limit(body: Object, known: Model | None, prompt: int, warnings: list[str]) 
     if asked < 1:
         warnings.append(f"{name}: {asked} is below the minimum of 1; taken as not given")
         return None
-    most = _most(known, prompt)
+    most = most_after(known, prompt)
     if most and asked > most:
         warnings.append(f"{name}: {asked} is more than the {most} tokens that {known.id if known else ''} can put out")
         return most
     return int(asked)
-
-
-def _most(known: Model | None, prompt: int) -> int:
-    """The most tokens that a model can put out after such a prompt; 0 where unknown."""
-    if not known:
-        return 0
-    left = max(known.context - prompt, 1) if known.context else 0
-    return min(left, known.output) if left and known.output else left or known.output
 
 
 def _choices(body: Object, warnings: list[str]) -> int:
@@ -101,7 +93,7 @@ def _stop(body: Object) -> tuple[str, ...]:
     )
 
 
-def _tools(body: Object) -> Iterator[Tool]:
+def tools(body: Object) -> Iterator[Tool]:
     """The functions and custom tools on offer; hosted tools are the provider's own to call."""
     listed = objects(as_list(body.get("tools")))
     for given in listed:
@@ -132,16 +124,16 @@ def _tool_choice(body: Object) -> str:
     return as_text(kind.get("name")) or as_text(chosen.get("name")) or "auto"
 
 
-def _allowed(body: Object, tools: list[Tool]) -> list[Tool]:
+def _allowed(body: Object, offered: list[Tool]) -> list[Tool]:
     """The tools that `allowed_tools` leaves; all where it names none."""
     allowed = as_object(as_object(_chosen(body)).get("allowed_tools"))
     if not allowed:
-        return tools
+        return offered
     names = [
         as_text((as_object(tool.get("function")) or as_object(tool.get("custom"))).get("name"))
         for tool in objects(as_list(allowed.get("tools")))
     ]
-    return [tool for tool in tools if tool.name in names]
+    return [tool for tool in offered if tool.name in names]
 
 
 def _schema(wanted: Object) -> JSON:

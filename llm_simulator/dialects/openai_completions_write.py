@@ -167,9 +167,6 @@ def frames(completion: Completion, call: Call, echoed: Sequence[str]) -> Iterato
         )
         for index, (choice, before) in enumerate(zip(completion.choices, echoed, strict=True))
     ]
-    if call.provider == "azure":
-        empty: Object = {"choices": [], "created": 0, "id": "", "model": "", "object": ""}
-        yield Frame(0, _line({**empty, "prompt_filter_results": prompt_filter()}))
     token = 0
     while living:
         for chunks in tuple(living):

@@ -40,7 +40,7 @@ class OpenAIFiles(Plain):
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
         match = _PATH.fullmatch(raw.path) if "/files" in raw.path else None
-        if not match or not openai_rest.speaks_openai(provider, raw.path):
+        if not match or not openai_rest.speaks_openai(provider, raw.path) or provider in openai_rest.FILES_OF_THEIR_OWN:
             return None
         operations = _CONTENT if match["content"] else _ONE if match["id"] else _ALL
         operation = operations.get(raw.method, "unknown")

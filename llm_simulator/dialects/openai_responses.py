@@ -21,19 +21,21 @@ from llm_simulator.dialects import (
     openai_responses_parse,
     openai_responses_shelf,
     openai_responses_stream,
+    openai_responses_talk,
 )
 from llm_simulator.dialects.base import Ask, Desk, Plain, Route, Shelf
 from llm_simulator.dialects.fields import Object, as_object
 from llm_simulator.dialects.openai_responses_ids import Ids, encrypted
 from llm_simulator.dialects.openai_responses_inputs import input_items, number_in
+from llm_simulator.dialects.openai_responses_talk import CREATE, TURN
 from llm_simulator.dialects.openai_responses_write import draft, identity_of, underway, usage_object, whole
 from llm_simulator.dialects.reading import json_object, maybe_json, semantic, text_field, wants_stream
 from llm_simulator.dialects.routes import AZURE_RESPONSES, OPENAI_RESPONSES
 from llm_simulator.dialects.twins import with_stream
-from llm_simulator.types import JSON, Call, Completion, Condition, Frame, Headers, RawRequest, Reply, Usage
+from llm_simulator.types import JSON, Call, Completion, Condition, Frame, Headers, RawRequest, Reply, Usage, header
 
 FAMILY = "openai.responses"
-CREATE = "responses.create"
+CONNECT = "responses.connect"
 _BETA = ("openai-beta",)
 _PATH = re.compile(
     r"(?:|.*/v\d\w*|.*/openai|.*/deployments/[^/]+)/responses(?:/(?P<id>[^/]+))?(?:/(?P<part>[a-z_]+))?/?"
@@ -46,7 +48,7 @@ _OF_ONE = {
     ("POST", "cancel"): "responses.cancel",
     ("GET", "input_items"): "responses.input_items",
 }
-_OPERATIONS = frozenset((CREATE, *_COLLECTION.values(), *_OF_ONE.values()))
+_STORED = frozenset((CREATE, *_COLLECTION.values(), *_OF_ONE.values()))
 
 
 class OpenAIResponses(Plain):
@@ -67,9 +69,10 @@ class OpenAIResponses(Plain):
             "background",
         )
     )
-    simulates: frozenset[str] = _OPERATIONS
-    generates: frozenset[str] = frozenset((CREATE,))
-    stateful: frozenset[str] = _OPERATIONS
+    simulates: frozenset[str] = _STORED | {CONNECT, TURN}
+    generates: frozenset[str] = frozenset((CREATE, TURN))
+    converses: frozenset[str] = frozenset((CONNECT,))
+    stateful: frozenset[str] = _STORED
     routes: tuple[Route, ...] = OPENAI_RESPONSES
 
     def read(self, raw: RawRequest, provider: str) -> Call | None:
@@ -77,6 +80,8 @@ class OpenAIResponses(Plain):
         if match is None:
             return None
         operation = _operation(raw.method, match["id"], match["part"])
+        if operation == "unknown" and not match["id"] and header(raw.headers, "sec-websocket-key"):
+            operation = CONNECT
         return None if operation is None else _read(raw, provider, operation)
 
     def check(self, call: Call) -> Condition | None:
@@ -96,7 +101,8 @@ class OpenAIResponses(Plain):
         made, body = draft(completion, call), as_object(call.body)
         headers = self.success(completion.id, completion.usage, call)
         if call.stream:
-            return Reply(200, headers, openai_responses_stream.frames(made, body))
+            events = openai_responses_stream.frames(made, body)
+            return Reply(200, headers, map(_message, events) if call.operation == TURN else events)
         response = made.response
         if response.get("background") is True and response.get("status") != "queued" and not completion.choices[0].word:
             response = underway(response, body, "queued")
@@ -132,6 +138,12 @@ class OpenAIResponses(Plain):
         )
         return Reply(200, self.success(desk.seed.hex(), None, call), events[skipped:])
 
+    def talk(self, call: Call, desk: Desk) -> openai_responses_talk.Talk:
+        return openai_responses_talk.Talk(call, desk)
+
+    def event(self, condition: Condition) -> bytes:
+        return openai_responses_talk.error(condition)
+
     def refuse(self, condition: Condition, call: Call) -> Reply:
         return openai_chat.DIALECT.refuse(condition, call)
 
@@ -164,6 +176,11 @@ class AzureResponses(OpenAIResponses):
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         return azure_chat.DIALECT.refuse(condition, call)
+
+
+def _message(frame: Frame) -> Frame:
+    """An event of a stream as a line of its own, for a WebSocket."""
+    return Frame(frame.token, frame.data.partition(b"\ndata: ")[2].rstrip() + b"\n")
 
 
 def _operation(method: str, identity: str | None, part: str | None) -> str | None:

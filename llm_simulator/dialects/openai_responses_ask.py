@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from llm_simulator import tokens
 from llm_simulator.dialects import openai_responses_echo as echo
 from llm_simulator.dialects.base import Ask, Tool, Turn
-from llm_simulator.dialects.catalogue import Model, find
+from llm_simulator.dialects.catalogue import Model, find, most_after
 from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, is_integer, objects
 from llm_simulator.dialects.openai_responses_hosted import is_covered
 from llm_simulator.dialects.openai_responses_ids import Ids
@@ -99,21 +99,13 @@ def _limit(body: Object, known: Model | None, prompt: int, warnings: list[str]) 
         return None
     if asked < SMALLEST:
         warnings.append(f"max_output_tokens: {asked} is below the minimum of {SMALLEST}; taken all the same")
-    most = _most(known, prompt)
+    most = most_after(known, prompt)
     if most and asked > most:
         warnings.append(
             f"max_output_tokens: {asked} is more than the {most} tokens that {known and known.id} can put out"
         )
         return most
     return int(asked)
-
-
-def _most(known: Model | None, prompt: int) -> int:
-    """The most tokens that a model can put out after such a prompt; 0 where unknown."""
-    if not known:
-        return 0
-    left = max(known.context - prompt, 1) if known.context else 0
-    return min(left, known.output) if left and known.output else left or known.output
 
 
 def _tools(body: Object) -> Iterator[Tool]:

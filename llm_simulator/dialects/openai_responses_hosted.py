@@ -65,9 +65,10 @@ def _last_words(given: JSON) -> str:
     if isinstance(given, str):
         return given
     said = [item.get("content") for item in objects(as_list(given)) if item.get("role") == "user"]
-    if not said or isinstance(said[-1], str):
-        return said[-1] if said else ""
-    return " ".join(as_text(part.get("text")) for part in objects(as_list(said[-1])))
+    last: JSON = said[-1] if said else ""
+    if isinstance(last, str):
+        return last
+    return " ".join(as_text(part.get("text")) for part in objects(as_list(last)))
 
 
 def calls_of(hosted: Hosted, ids: Ids) -> Iterator[tuple[Object, tuple[tuple[str, ...], ...]]]:

@@ -195,7 +195,7 @@ class _Delta:
 
 def opened(item: Object) -> Object:
     """An item as `response.output_item.added` shows it: begun, and empty."""
-    empty: Object = {"status": "in_progress", "summary": []}
+    empty: Object = {"status": "in_progress", "summary": [], "result": None, "results": None, "outputs": None}
     match item.get("type"):
         case "message":
             empty["content"] = []

@@ -27,6 +27,8 @@ from llm_simulator.types import JSON, Call, Condition, Headers, RawRequest, Repl
 
 NATIVE = frozenset(("anthropic", "gemini", "vertex", "cohere", "bedrock", "replicate", "watsonx", "alephalpha"))
 """Providers whose own API is another one; some have a path that speaks OpenAI's as well."""
+FILES_OF_THEIR_OWN = frozenset(("mistral", "together", "fireworks", "xai"))
+"""Those whose files and batches are not OpenAI's, though their chats are."""
 _COMPATIBLE = re.compile(r"/(openai|openapi|compatibility)/")
 BASE = r"(?P<base>(?:/(?:openai|api|inference|compatibility|compatible-mode|beta|v\d\w*|deployments/[^/]+|engines/[^/]+))*)"
 """What may stand before a resource of OpenAI's in a path: `/v1`, `/openai/deployments/gpt`, `/openai/v1`."""

@@ -1,42 +1,25 @@
 """The list of dialects: a new one is one file and one line here, and it is loaded when a call first needs it.
 
-A package may add its own under the entry-point group `llm_simulator.dialects`: each names an `Entry`.
+A package may add its own by entry point (`entries.py`; docs/dialects.md shows one).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, lru_cache
 from importlib import import_module
 from typing import cast
 
 from llm_simulator.cassettes.key import normal_path
 from llm_simulator.dialects.base import Dialect
+from llm_simulator.dialects.entries import ANY, Entry, third_party
 from llm_simulator.dialects.opaque import OpaqueDialect
 from llm_simulator.dialects.resolve import resolve
 from llm_simulator.types import Call, RawRequest
 
-ANY = ("*",)
-GROUP = "llm_simulator.dialects"
+__all__ = ["ANY", "ENTRIES", "Entry", "dialects", "of", "read"]
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Where a dialect is (`module:attribute`, an instance) and which providers it answers for, by family.
-
-    A path that has none of `paths` in it is not the dialect's, whoever asks: then it need not even be loaded.
-    """
-
-    spec: str
-    claims: Mapping[str, tuple[str, ...]]
-    paths: tuple[str, ...] = ("/",)
-
-    def serves(self, provider: str, family: str = "") -> bool:
-        """Whether it claims the provider, for one family or for any."""
-        claimed = [self.claims[family]] if family in self.claims else [] if family else self.claims.values()
-        return any(providers is ANY or providers == ANY or provider in providers for providers in claimed)
-
+_EMBED = (":embedContent", ":batchEmbedContents", ":predict")
 
 # The first entry whose `read` knows the request gets it: those of one provider stand before those of ANY.
 ENTRIES: tuple[Entry, ...] = (
@@ -46,20 +29,30 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("llm_simulator.dialects.anthropic_batches:DIALECT", {"anthropic.batches": ("anthropic",)}, ("/batches",)),
     Entry("llm_simulator.dialects.anthropic_files:DIALECT", {"anthropic.files": ("anthropic",)}, ("/files",)),
+    Entry("llm_simulator.dialects.anthropic_complete:DIALECT", {"anthropic.complete": ("anthropic",)}, ("/complete",)),
     Entry("llm_simulator.dialects.gemini_generate:DIALECT", {"gemini.generate": ("gemini",), "models": ("gemini",)}),
     Entry("llm_simulator.dialects.gemini_generate:VERTEX", {"gemini.generate": ("vertex",), "models": ("vertex",)}),
-    Entry("llm_simulator.dialects.gemini_embed:DIALECT", {"gemini.embed": ("gemini",)}),
-    Entry("llm_simulator.dialects.gemini_interactions:DIALECT", {"gemini.interactions": ("gemini",)}),
+    Entry("llm_simulator.dialects.gemini_embed:DIALECT", {"gemini.embed": ("gemini",)}, _EMBED),
+    Entry(
+        "llm_simulator.dialects.gemini_interactions:DIALECT", {"gemini.interactions": ("gemini",)}, ("/interactions",)
+    ),
     Entry(
         "llm_simulator.dialects.gemini_stored:DIALECT",
         {"gemini.files": ("gemini",), "gemini.cachedContents": ("gemini",)},
+        ("/files", "/cachedContents"),
     ),
-    Entry("llm_simulator.dialects.gemini_batches:DIALECT", {"gemini.batches": ("gemini",)}),
-    Entry("llm_simulator.dialects.gemini_embed:VERTEX", {"gemini.embed": ("vertex",)}),
+    Entry("llm_simulator.dialects.gemini_batches:DIALECT", {"gemini.batches": ("gemini",)}, (":batch", "/batches")),
+    Entry("llm_simulator.dialects.gemini_embed:VERTEX", {"gemini.embed": ("vertex",)}, _EMBED),
     Entry("llm_simulator.dialects.cohere_chat:DIALECT", {"cohere.chat": ("cohere",), "models": ("cohere",)}),
-    Entry("llm_simulator.dialects.cohere_v1:DIALECT", {"cohere.v1": ("cohere",)}),
-    Entry("llm_simulator.dialects.cohere_embed:DIALECT", {"cohere.embed": ("cohere",)}),
-    Entry("llm_simulator.dialects.cohere_tools:DIALECT", {"cohere.tools": ("cohere",)}),
+    Entry("llm_simulator.dialects.cohere_v1:DIALECT", {"cohere.v1": ("cohere",)}, ("/v1/chat",)),
+    Entry("llm_simulator.dialects.cohere_generate:DIALECT", {"cohere.generate": ("cohere",)}, ("/generate",)),
+    Entry("llm_simulator.dialects.cohere_embed:DIALECT", {"cohere.embed": ("cohere",)}, ("/embed",)),
+    Entry(
+        "llm_simulator.dialects.cohere_tools:DIALECT",
+        {"cohere.tools": ("cohere",)},
+        ("/rerank", "tokenize", "/check-api-key"),
+    ),
+    Entry("llm_simulator.dialects.ollama_native:DIALECT", {"ollama.native": ("ollama",)}, ("/api/",)),
     Entry("llm_simulator.dialects.azure_chat:DIALECT", {"openai.chat": ("azure",)}, ("/chat/completions",)),
     Entry("llm_simulator.dialects.openai_chat:DIALECT", {"openai.chat": ANY}, ("/chat/completions",)),
     Entry("llm_simulator.dialects.openai_responses:AZURE", {"openai.responses": ("azure",)}, ("/responses",)),
@@ -133,9 +126,7 @@ def _covered() -> tuple[str, ...]:
 
 @cache
 def _entries() -> tuple[Entry, ...]:
-    from importlib.metadata import entry_points
-
-    return (*(cast(Entry, point.load()) for point in entry_points(group=GROUP)), *ENTRIES)
+    return (*third_party(), *ENTRIES)
 
 
 @cache

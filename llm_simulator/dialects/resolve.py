@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from llm_simulator.dialects.entries import third_party_hosts
 from llm_simulator.types import Headers, RawRequest, header
 
 UNKNOWN = "unknown"
@@ -136,7 +137,8 @@ def provider_of(host: str) -> str:
     """The provider that a host `name[:port]` belongs to; "" for an unknown one."""
     host = host.lower()
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    found = _HOSTS.get(host) or _HOSTS.get(name)
+    added = third_party_hosts()
+    found = _HOSTS.get(host) or _HOSTS.get(name) or added.get(host) or added.get(name)
     return found or next((provider for start, end, provider in _SUFFIXES if _fits(name, start, end)), "")
 
 
@@ -145,7 +147,7 @@ def known_hosts() -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
 
     For whoever must tell a provider's traffic before there is a request; `provider_of` is the rule.
     """
-    return frozenset(_HOSTS), tuple((start, end) for start, end, _ in _SUFFIXES)
+    return frozenset((*_HOSTS, *third_party_hosts())), tuple((start, end) for start, end, _ in _SUFFIXES)
 
 
 def _fits(name: str, start: str, end: str) -> bool:

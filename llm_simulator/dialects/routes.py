@@ -537,3 +537,23 @@ GEMINI_BATCHES = (
     Route("POST", "/v1beta/batches/{batch}:cancel", "batches.cancel", "Cancels a batch", values=_NAMED_BATCH),
     Route("DELETE", "/v1beta/batches/{batch}", "batches.delete", "Deletes a batch", values=_NAMED_BATCH),
 )
+ANTHROPIC_COMPLETE = (
+    Route(
+        "POST",
+        "/v1/complete",
+        "complete",
+        "Completion of a prompt (legacy)",
+        {"model": "claude-2.1", "prompt": "\n\nHuman: Hello!\n\nAssistant:", "max_tokens_to_sample": 64},
+        streams=True,
+    ),
+)
+COHERE_GENERATE = (
+    Route(
+        "POST",
+        "/v1/generate",
+        "generate",
+        "Completion of a prompt (legacy)",
+        {"model": "command", "prompt": "Hello!"},
+        streams=True,
+    ),
+)

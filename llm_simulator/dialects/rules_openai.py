@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from llm_simulator.dialects.condition_values import masked
 from llm_simulator.dialects.conditions import raised
 from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, objects, spelled
 from llm_simulator.dialects.rules import (
@@ -30,6 +31,7 @@ KEY = re.compile(r"(?:sk-|sess-|ek_)[\w-]{4,}")
 CHAT, COMPLETIONS, RESPONSES, EMBEDDINGS = "/chat/completions", "/completions", "/responses", "/embeddings"
 _AUDIO = ("/audio/speech", "/audio/transcriptions", "/audio/translations")
 _AUDIO_BYTES = 25 << 20
+_EMBEDDED = 8192  # tokens of a text: what the refusals say, where lists of models have 8191
 _LONGEST_STRING, _MOST_INPUTS, _MOST_TOOLS, _MOST_STOPS = 10_485_760, 2048, 128, 4
 _IMAGE = re.compile(r"data:image/[\w.+-]+;base64,(?:iVBORw0KGgo|/9j/|R0lGOD|UklGR)")  # PNG, JPEG, GIF, WebP
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -93,10 +95,14 @@ def authentication(asked: Asked) -> Condition | None:
     if not malformed(asked.key, KEY):
         return None
     if endpoint(asked) in (CHAT, COMPLETIONS, EMBEDDINGS):
-        return Condition("openai.invalid_api_key_gateway", 401, "")
-    return Condition(
-        "openai.invalid_api_key_audio" if asked.ends(*_AUDIO) else "openai.invalid_api_key_responses", 401, ""
-    )
+        return raised("openai.invalid_api_key_gateway", masked_key=masked(asked.key))
+    if asked.ends(*_AUDIO):  # where the catalogue has one key for an example
+        words = raised("openai.invalid_api_key_gateway", masked_key=masked(asked.key)).message
+        return reworded("openai.invalid_api_key_audio", words)
+    if asked.ends("/realtime"):
+        words = raised("openai.invalid_api_key_gateway", masked_key=masked(asked.key)).message
+        return reworded("openai.realtime_handshake_401", words)
+    return raised("openai.invalid_api_key_responses", masked_key=masked(asked.key))
 
 
 def content_type(asked: Asked) -> Condition | None:
@@ -334,6 +340,8 @@ def context_window(asked: Asked) -> Condition | None:
     if not window or len(asked.call.raw.body) <= window:  # a token is a byte at least
         return None
     where = endpoint(asked)
+    if where == EMBEDDINGS:
+        window = max(window, _EMBEDDED)
     count = _embedded(asked) if where == EMBEDDINGS else asked.prompt_tokens()
     if count <= window:
         return None

@@ -119,7 +119,8 @@ def _json(form: str, text: str, completion: Completion, call: Call, seconds: flo
             "duration": _rounded(seconds),
             "text": text,
             "segments": _speakers(text, seconds),
-        } | {"usage": usage}
+            "usage": usage,
+        }
     value: Object = {"text": text}
     if _asks(call, "include", "logprobs"):
         value["logprobs"] = [_logprob(token) for token in _pieces(completion)]

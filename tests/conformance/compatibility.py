@@ -107,10 +107,13 @@ def _not_served() -> Iterator[str]:
 
 def main() -> None:
     """Runs all cases and writes the page; refuses to where a case failed."""
+    from tempfile import TemporaryDirectory
+
     from conformance_clients import expected
     from conformance_run import run_all, versions
 
-    results = run_all()
+    with TemporaryDirectory() as folder:
+        results = run_all(Path(folder) / "server.log")
     wrong = [
         f"{key}: {result.outcome}\n{result.detail}"
         for key, result in results.items()

@@ -12,14 +12,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from conformance_clients import CLIENTS, HERE, Client, Environment, Key
+from conformance_clients import CLIENTS, HERE, Client, Environment, Key, declared
 from node_rig import CACHE, node_command, one_at_a_time
-from serving import command_serving
+from serving import COMMAND, free_port, wait_ready
 
 PROGRAM_SECONDS = 240
 SERVE = ("--mode", "simulate", "--speed", "0", "--log-level", "error")
@@ -37,20 +39,39 @@ class Result:
 Results = Mapping[Key, Result]
 
 
-def run_all() -> Results:
-    """Every case of every client. Makes the environments where they are not there yet."""
+def run_all(log: Path) -> Results:
+    """Every case of every client. Makes the environments where they are not there yet.
+
+    `log` is a file for what the servers say: at log level error their greeting, and errors of their own.
+    """
     commands = _commands()
     with (
-        command_serving(*SERVE) as (lenient, _),
-        command_serving(*SERVE, environ={"LLM_SIMULATOR__SIMULATION__VALIDATION": "provider"}) as (strict, _),
+        log.open("w") as written,
+        _serving(written) as lenient,
+        _serving(written, LLM_SIMULATOR__SIMULATION__VALIDATION="provider") as strict,
         ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool,
     ):
         runs = [
-            pool.submit(_run, client, program, commands[client.environment], (lenient, strict))
+            pool.submit(_run, client, path, commands[client.environment], (lenient, strict))
             for client in CLIENTS
-            for program in client.programs
+            for path in client.paths()
         ]
         return {key: result for run in runs for key, result in run.result()}
+
+
+@contextmanager
+def _serving(log: IO[str], **environ: str) -> Generator[str]:
+    """The base URL of `llm-simulator serve` in a process of its own."""
+    port = free_port()
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", str(port), *SERVE], env=_environ(environ), stderr=log, text=True
+    )
+    try:
+        wait_ready(f"http://127.0.0.1:{port}", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def versions() -> Mapping[str, str]:
@@ -85,32 +106,36 @@ def _second_line() -> str:
 
 
 def _run(
-    client: Client, program: str, command: tuple[str, Path], servers: tuple[str, str]
+    client: Client, path: Path, command: tuple[str, Path], servers: tuple[str, str]
 ) -> Iterable[tuple[Key, Result]]:
-    done = subprocess.run(
-        [command[0], str(command[1] / program), *servers],
-        env=_environ(),
-        capture_output=True,
+    """The results of a program; a case of which it said nothing, because it broke off or hung, has failed."""
+    process = subprocess.Popen(
+        [command[0], str(command[1] / path.name), *servers],
+        env=_environ({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=PROGRAM_SECONDS,
-        check=False,
     )
-    if done.returncode:
-        raise AssertionError(f"{client.name}: {program} ended with {done.returncode}:\n{done.stderr[-3000:]}")
+    try:
+        stdout, stderr = process.communicate(timeout=PROGRAM_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        stdout, stderr = process.communicate()
     # Some clients chatter on standard output.
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('["')]
-    return [
-        (Key(client.name, endpoint, feature), Result(outcome, detail)) for endpoint, feature, outcome, detail in lines
-    ]
+    told = [json.loads(line) for line in stdout.splitlines() if line.startswith('["')]
+    results = {(endpoint, feature): Result(outcome, detail) for endpoint, feature, outcome, detail in told}
+    silent = Result("failed", f"{path.name} ended with {process.returncode} before:\n{stderr[-2000:]}")
+    cases = dict.fromkeys([*declared(path), *results])
+    return [(Key(client.name, *case), results.get(case, silent)) for case in cases]
 
 
-def _environ() -> dict[str, str]:
+def _environ(more: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(_PRIVATE) and not name.lower().endswith("_proxy") and name != "PYTHONWARNINGS"
     }
-    return {**kept, "PYTHONUTF8": "1"}
+    return {**kept, "PYTHONUTF8": "1", **more}
 
 
 def _versions(client: Client, command: tuple[str, Path]) -> Iterable[str]:

@@ -38,19 +38,28 @@ def test_every_known_endpoint_has_a_case(shared: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def results() -> Results:
-    return run_all()
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Path]:
+    log = tmp_path_factory.mktemp("conformance") / "server.log"
+    return run_all(log), log
 
 
 @pytest.mark.wire
 @pytest.mark.timeout(900)  # the first run makes the environments
-def test_the_programs_told_of_every_case(results: Results) -> None:
-    assert set(results) == set(KEYS)
+def test_the_programs_have_the_declared_cases(run: tuple[Results, Path]) -> None:
+    assert set(run[0]) == set(KEYS)
 
 
 @pytest.mark.wire
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("key", KEYS, ids=str)
-def test_a_case(results: Results, key: Key) -> None:
-    result = results[key]
+def test_a_case(run: tuple[Results, Path], key: Key) -> None:
+    result = run[0][key]
     assert result.outcome == expected(key), result.detail
+
+
+@pytest.mark.wire
+@pytest.mark.timeout(900)
+def test_the_servers_met_no_error_of_their_own(run: tuple[Results, Path]) -> None:
+    said = run[1].read_text(encoding="utf-8")
+    assert "Traceback" not in said, said
+    assert " ERROR " not in said, said

@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 
 from llm_simulator import dialects
-from llm_simulator.dialects import conditions
+from llm_simulator.dialects import conditions, registry
+from llm_simulator.dialects.base import Dialect
 from llm_simulator.types import Call, Condition, RawRequest, Reply, header
 
 COUNTS = {"openai": 153, "azure": 45, "anthropic": 176, "gemini": 99, "cohere": 105, "mistral": 16, "network": 205}
@@ -159,6 +160,27 @@ def test_a_result_comes_in_the_form_that_was_asked_for(method: str, start: str, 
     assert said.endswith(end)
     assert "gemini-2.5-pro" in said
     assert ("event-stream" in header(reply.headers, "content-type")) is ("sse" in query)
+
+
+NAMES = {
+    "openai": "openai.invalid_prompt",
+    "azure": "azure.no_capacity",
+    "anthropic": "anthropic.overloaded",
+    "gemini": "gemini.model_overloaded",
+    "vertex": "gemini.model_overloaded",
+    "cohere": "cohere.internal",
+}
+SPEAKERS = [dialect for dialect in registry.dialects() if dialect.provider in NAMES]
+
+
+@pytest.mark.parametrize("dialect", SPEAKERS, ids=lambda dialect: f"{dialect.name} {dialect.provider}")
+def test_every_dialect_refuses_so(dialect: Dialect) -> None:
+    name = NAMES[dialect.provider]
+    asked = call(dialect.provider)
+    exact = conditions.answer(Condition(name, 0, ""), asked)
+    reply = dialect.refuse(Condition(name, 0, ""), asked)
+    assert exact is not None
+    assert (reply.status, reply.headers, text(reply)) == (exact.status, exact.headers, text(exact))
 
 
 def test_not_the_catalogues() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,19 @@ from google.genai import types as sdk
 
 from llm_simulator import dialects
 from llm_simulator.dialects.base import Desk
-from llm_simulator.types import JSON, Call, Headers, RawRequest, Reply, header
+from llm_simulator.types import (
+    JSON,
+    Call,
+    Choice,
+    Completion,
+    Finish,
+    Headers,
+    RawRequest,
+    Reply,
+    Text,
+    Usage,
+    header,
+)
 
 HOST = "generativelanguage.googleapis.com"
 
@@ -140,7 +153,7 @@ def place() -> Desk:
 
     def run(raw: RawRequest) -> Reply:
         assert raw.path == "/v1beta/models/gemini-2.5-flash:generateContent"
-        made = {"error": {"code": 400}} if b"bad" in raw.body else {"candidates": []}
+        made: JSON = {"error": {"code": 400}} if b"bad" in raw.body else {"candidates": []}
         return Reply(200, (), json.dumps(made).encode())
 
     return replace(desk(), run=run)
@@ -182,3 +195,38 @@ def test_a_batch_may_be_cancelled() -> None:
     assert answer(at, "POST", f"/v1beta/{made['name']}:cancel") == {}
     found = answer(at, "GET", f"/v1beta/{made['name']}")
     assert (found["metadata"]["state"], "response" in found) == ("BATCH_STATE_CANCELLED", False)
+
+
+def test_cached_contents_are_read_from_the_cache() -> None:
+    at = desk()
+    long = {**CACHED, "contents": [{"parts": [{"text": "word " * 3000}]}]}
+    cache = answer(at, "POST", "/v1beta/cachedContents", long)
+    kept = cache["usageMetadata"]["totalTokenCount"]
+    body = {"contents": [{"parts": [{"text": "one two"}]}], "cachedContent": cache["name"]}
+    call = read("POST", "/v1beta/models/gemini-2.5-flash:generateContent", body)
+    dialect = dialects.of(call)
+    assert call.operation in dialect.stateful & dialect.generates
+    asked = dialect.recall(call, at.shelf)
+    assert isinstance(asked, Call)
+    prompt = dialect.ask(asked).prompt_tokens
+    assert prompt == dialect.ask(call).prompt_tokens + kept
+    made = Completion("ab" * 16, 0, call.model, (Choice((Text(("a",)),), Finish.STOP),), Usage(prompt, 1))
+    written = dialect.write(made, call).body
+    assert isinstance(written, bytes)
+    usage = json.loads(written)["usageMetadata"]
+    assert (usage["promptTokenCount"], usage["cachedContentTokenCount"]) == (prompt, kept)
+    other = read(
+        "POST", "/v1beta/models/gemini-2.5-flash:generateContent", {**body, "cachedContent": "cachedContents/x"}
+    )
+    unknown = dialect.recall(other, at.shelf)
+    assert isinstance(unknown, Call)
+    assert dialect.ask(unknown).prompt_tokens == prompt - kept
+
+
+def test_a_response_id_begins_with_the_second() -> None:
+    call = read("POST", "/v1/models/gemini-2.5-flash:generateContent", {"contents": [{"parts": [{"text": "a"}]}]})
+    made = Completion("ab" * 16, 1_780_000_000, call.model, (Choice((Text(("a",)),), Finish.STOP),), Usage(1, 1))
+    written = dialects.of(call).write(made, call).body
+    assert isinstance(written, bytes)
+    identity = json.loads(written)["responseId"]
+    assert int.from_bytes(urlsafe_b64decode(identity + "=")[:4], "little") == 1_780_000_000

@@ -186,6 +186,7 @@ def _shapes(body: str) -> set[str]:
 NEW = {
     "anthropic": {
         "message .stop_details:NoneType",
+        "message_delta .usage.server_tool_use.web_fetch_requests:int",
         "message .usage.output_tokens_details:dict",
         "message .usage.output_tokens_details.thinking_tokens:int",
     },

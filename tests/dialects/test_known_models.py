@@ -36,7 +36,9 @@ def chat(provider: str, model: str) -> Call:
         case "bare":
             return call("", model)
         case _:
-            return call({"openai": "api.openai.com", "mistral": "api.mistral.ai", "groq": "api.groq.com"}[provider], model)
+            return call(
+                {"openai": "api.openai.com", "mistral": "api.mistral.ai", "groq": "api.groq.com"}[provider], model
+            )
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,14 @@ def test_every_catalogue_is_sound(provider: str) -> None:
 
 def test_an_unknown_provider_lists_none() -> None:
     assert models("nobody") == ()
+
+
+def test_mistrals_cards_say_what_a_model_can_do() -> None:
+    call = dialects.read(RawRequest("GET", "/v1/models", "api.mistral.ai"))
+    reply = dialects.of(call).respond(call, desk())
+    assert isinstance(reply.body, bytes)
+    assert b'": ' not in reply.body
+    cards = {card["id"]: card for card in json.loads(reply.body)["data"]}
+    card = cards["mistral-large-latest"]
+    assert (card["type"], card["owned_by"], card["capabilities"]["function_calling"]) == ("base", "mistralai", True)
+    assert cards["codestral-latest"]["capabilities"]["completion_fim"]

@@ -202,3 +202,4 @@ def test_output_files_may_expire() -> None:
 
 def test_anthropics_batches_are_not_ours() -> None:
     assert asked("/v1/messages/batches", host="api.anthropic.com").family != "openai.batches"
+    assert asked("/v1/batches", host="api.mistral.ai").family == "opaque"

@@ -191,9 +191,8 @@ def test_azure_tells_what_its_filter_found() -> None:
     assert list(made) == ["choices", "created", "id", "model", "object", "prompt_filter_results", "usage"]
     assert "hate" in made["choices"][0]["content_filter_results"]
     streamed = asking("x.openai.azure.com", "/openai/deployments/my-own/completions", stream=True)
-    first, second, *_ = chunks(said(("a", "b")), streamed)
-    assert (first["choices"], list(first)[-1]) == ([], "prompt_filter_results")
-    assert second["choices"][0]["text"] == "a"
+    first, *_ = chunks(said(("a", "b")), streamed)
+    assert "hate" in first["choices"][0]["content_filter_results"]
 
 
 @pytest.mark.parametrize("echo", [False, True])

@@ -29,7 +29,7 @@ def call_of(*, azure: bool = False, **fields: JSON) -> Call:
 
 def bytes_of(call: Call, style: Style = Style(), *, labelled: bool = False) -> bytes:  # noqa: B008  frozen
     answer = Engine(2, style=style, labelled=labelled).simulate(call, dialects.of(call), b"one", at_once=True).answer
-    return b"".join(chunk.data for chunk in answer.chunks)  # type: ignore[union-attr, misc]  # pyright: ignore
+    return b"".join(chunk.data for chunk in answer.chunks)  # type: ignore[union-attr]  # pyright: ignore
 
 
 def answer_of(style: Style = Style(), **fields: JSON) -> JSON:  # noqa: B008  frozen

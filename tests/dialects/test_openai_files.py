@@ -141,6 +141,8 @@ def test_whose_files_they_are(host: str, path: str, provider: str) -> None:
         ("", "/v1/files", (("anthropic-version", "2023-06-01"),)),
         ("generativelanguage.googleapis.com", "/v1beta/files", ()),
         ("", "/v1/files", (("x-goog-api-key", "k"),)),
+        ("api.mistral.ai", "/v1/files", ()),
+        ("api.together.xyz", "/v1/files", ()),
         ("api.openai.com", "/v1/vector_stores/vs_1/files", ()),
         ("api.openai.com", "/v1/containers/c/files/f", ()),
     ],

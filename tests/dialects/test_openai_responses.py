@@ -478,7 +478,12 @@ def test_a_web_search_comes_before_the_text() -> None:
 )
 def test_other_hosted_tools(kind: str, steps: list[str], citation: str) -> None:
     included = ["file_search_call.results", "code_interpreter_call.outputs"]
-    call = asking(stream=True, include=included, tools=[{"type": kind}], tool_choice={"type": kind})
+    needs: dict[str, dict[str, JSON]] = {
+        "file_search": {"vector_store_ids": ["vs_1"]},
+        "code_interpreter": {"container": {"type": "auto"}},
+    }
+    tool = {"type": kind, **needs.get(kind, {})}
+    call = asking(stream=True, include=included, tools=[tool], tool_choice={"type": kind})
     made = events(said(*SAID), call)
     for data in made:
         EVENT.validate_python(data)
@@ -493,7 +498,7 @@ def test_other_hosted_tools(kind: str, steps: list[str], citation: str) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"tools": [{"type": "code_interpreter"}]},
+        {"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]},
         {"tools": [{"type": "web_search"}], "tool_choice": "none"},
         {"tools": [{"type": "web_search"}, TOOL], "tool_choice": {"type": "function", "name": "weather"}},
     ],

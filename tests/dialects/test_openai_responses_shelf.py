@@ -12,6 +12,7 @@ from llm_simulator import dialects
 from llm_simulator.dialects.base import Desk
 from llm_simulator.dialects.openai_responses_shelf import KEPT
 from llm_simulator.errors import SimulatorError
+from llm_simulator.simulator.engine import Engine, Place, runs_nothing
 from llm_simulator.simulator.shelf import MemoryShelf
 from llm_simulator.types import JSON, Call, Choice, Completion, Condition, Finish, RawRequest, Text, ToolCall, Usage
 
@@ -146,6 +147,20 @@ def test_the_oldest_make_room() -> None:
     held = [identity for identity, _ in at.shelf.all("response")]
     assert len(held) == KEPT
     assert stored(asking(), desk(), number=5) == held[0]
+
+
+def test_every_session_stores_what_the_engine_made_once() -> None:
+    engine, call = Engine(1), asking()
+    dialect = dialects.of(call)
+    places = [Place(MemoryShelf(), runs_nothing) for _ in range(2)]
+    made = [engine.simulate(call, dialect, b"call", place=place) for place in (*places, *places)]
+    assert made[0].completion is made[1].completion is made[3].completion
+    stored_in = [place.shelf.all("response") for place in places]
+    assert [len(held) for held in stored_in] == [1, 1]
+    assert stored_in[0][0][0] == stored_in[1][0][0]
+    other = replace(call, raw=replace(call.raw, body=call.raw.body.replace(b"}", b', "metadata": {"run": "2"}}')))
+    engine.simulate(dialects.read(other.raw), dialect, b"call", place=places[0])  # what is not compared is repeated
+    assert as_stored(stored_in[0][0][0], replace(desk(), shelf=places[0].shelf))["metadata"] == {"run": "2"}
 
 
 def test_long_inputs_push_older_ones_out() -> None:

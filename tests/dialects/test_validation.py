@@ -82,7 +82,55 @@ FUNCTION_CALL = {"role": "model", "parts": [{"functionCall": {"name": "f", "args
 FUNCTION_RESPONSE = {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {}}}]}
 GENERATE = {"role": "user", "parts": [{"text": "Hi"}]}
 
+RESPONSES, EMBEDDINGS = "/v1/responses", "/v1/embeddings"
+FUNCTION = {"type": "function_call", "call_id": "call_9", "name": "f", "arguments": "{}"}
+TEXT_FORMAT = {"format": {"type": "json_schema", "name": "answer", "strict": True, "schema": {"type": "object"}}}
+
 NATURAL: list[tuple[Call, str, str]] = [
+    (
+        openai(RESPONSES, (("authorization", "Bearer nope"),), input="Hi"),
+        "openai.invalid_api_key_responses",
+        "Incorrect API key provided: nope.",
+    ),
+    (openai(RESPONSES, input="Hi", foo=1), "openai.unknown_parameter", "Unknown parameter: 'foo'."),
+    (openai(RESPONSES, input="Hi", max_output_tokens=1), "openai.integer_below_min_value", "Expected a value >= 16"),
+    (openai(RESPONSES, input="Hi", temperature=-1), "openai.decimal_below_min_value", "Invalid 'temperature'"),
+    (
+        openai(RESPONSES, input=[*HI, FUNCTION]),
+        "openai.function_call_output_missing",
+        "No tool output found for function call call_9.",
+    ),
+    (
+        openai(RESPONSES, input="Hi", text=TEXT_FORMAT),
+        "openai.invalid_response_schema_responses",
+        "Invalid schema for response_format 'answer': In context=()",
+    ),
+    (openai(RESPONSES, input="trigger_content_filter"), "openai.invalid_prompt", "Invalid prompt"),
+    (
+        openai(EMBEDDINGS, model="text-embedding-3-small", input=["x"] * 2049),
+        "openai.array_above_max_length",
+        "Invalid 'input': array too long. Expected an array with maximum length 2048",
+    ),
+    (
+        openai(EMBEDDINGS, model="text-embedding-3-small", input="word " * 9000),
+        "openai.context_length_exceeded_embeddings",
+        "This model's maximum context length is 8192 tokens, however you requested 900",
+    ),
+    (
+        openai("/v1/completions", model="gpt-4o", prompt="Hi"),
+        "openai.chat_model_on_completions",
+        "This is a chat model and not supported in the v1/completions endpoint.",
+    ),
+    (
+        openai("/v1/images/generations", model="gpt-image-1", prompt="trigger_content_filter"),
+        "openai.moderation_blocked",
+        "Your request was rejected by the safety system.",
+    ),
+    (
+        openai("/v1/audio/speech", (("authorization", "Bearer nope"),), model="tts-1", input="Hi", voice="alloy"),
+        "openai.invalid_api_key_audio",
+        "Incorrect API key provided: nope.",
+    ),
     (anthropic(messages=[*HI, *HI]), "anthropic.roles_must_alternate", 'found multiple "user" roles in a row'),
     (openai(headers=()), "openai.missing_api_key", "You didn't provide an API key."),
     (
@@ -289,6 +337,11 @@ HUGE: list[tuple[Callable[[], Call], str, str]] = [
         lambda: openai(messages=said(LONG)),
         "openai.context_length_exceeded_chat",
         "This model's maximum context length is 128000 tokens. However, your messages resulted in 260",
+    ),
+    (
+        lambda: openai(RESPONSES, input=LONG),
+        "openai.context_length_exceeded_responses",
+        "Your input exceeds the context window of this model.",
     ),
     (
         lambda: azure("gpt-4o/chat/completions?api-version=2024-10-21", messages=said(LONG)),

@@ -12,6 +12,7 @@ from fidelity_known import (
     ASIDE,
     CHANCE,
     CONTENT,
+    HEADERS,
     LACKING,
     NEVER,
     OLDER,
@@ -100,13 +101,20 @@ def compare(corpus: Corpus, since: str = "") -> Result:
     for recording in compared:
         shape = shape_of(recording.body, header(recording.headers, "content-type"))
         shapes.append(shape)
-        known[recording.group].note(shape, occasion_of(recording), parts_of(recording, genuine(recording)))
+        parts = parts_of(recording, genuine(recording))
+        known[recording.group].note(shape, occasion_of(recording), parts, kept_headers(recording))
         sent[recording.provider].note(recording.headers)
         sent[recording.group].note(recording.headers)
     result = Result()
     for recording, shape in zip(compared, shapes, strict=True):
         _one(result, recording, corpus.simulate(recording), shape, known[recording.group], sent)
     return result
+
+
+def kept_headers(recording: Recording) -> set[str]:
+    """Names, only where the recorder kept the provider's: at least eight of them, among them the date."""
+    found = headers.compared(name for name, _ in recording.headers)
+    return found if len(found) >= 8 and "date" in found else set()
 
 
 def occasion_of(recording: Recording) -> Occasion:
@@ -130,7 +138,7 @@ def _one(
     _keys(result, recording, shape, ours, known, same, novel)
     _kinds(result, recording, shape, ours, known, same, novel)
     _orders(result, recording, shape, ours, known)
-    _headers(result, recording, answer, sent)
+    _headers(result, recording, answer, sent, known)
 
 
 def _keys(
@@ -225,23 +233,24 @@ def _orders(result: Result, recording: Recording, theirs: Shape, ours: Shape, kn
     _count(result, scores["layout"], found, recording.source)
 
 
-def _headers(result: Result, recording: Recording, answer: Answered, sent: dict[str, headers.Sent]) -> None:
-    """Names only where the recorder kept the provider's: at least eight of them, among them the date."""
-    scores, group = result.scores[recording.group], sent[recording.group]
-    theirs = headers.compared(name for name, _ in recording.headers)
+def _headers(
+    result: Result, recording: Recording, answer: Answered, sent: dict[str, headers.Sent], known: Known
+) -> None:
+    scores, occasion = result.scores[recording.group], occasion_of(recording)
+    theirs = kept_headers(recording)
     ours = headers.compared(name for name, _ in answer.headers) | {"date"}  # the wire adds the date
-    if len(theirs) >= 8 and "date" in theirs:
+    if theirs:
         result.names[recording.provider][0].append(len(theirs))
         result.names[recording.provider][1].append(len(ours))
         for name in sorted(theirs | ours):
             scores["headers"].of += 1
             reason, detail = AGREES, ""
             if name not in ours:
-                reason = LACKING if group.seen[name] == group.exchanges else VARIES
-                detail = f"we lack it; in {_percent(group.seen[name], group.exchanges)} of the recordings"
+                reason, detail = known.why_lacking(f"header {name}", HEADERS, occasion), "we lack it"
             elif name not in theirs:
-                reason = VARIES if group.seen.get(name) else NEVER
-                detail = f"we send it; in {_percent(group.seen.get(name, 0), group.exchanges)} of the recordings"
+                reason, detail = known.why_extra(f"header {name}", HEADERS, occasion), "we send it"
+            if reason != AGREES:
+                detail += f"; in {_percent(known, name)} of the recordings"
             _count(
                 result, scores["headers"], Deviation(recording.group, "header", name, detail, reason), recording.source
             )
@@ -259,8 +268,8 @@ def _headers(result: Result, recording: Recording, answer: Answered, sent: dict[
         _count(result, scores["header formats"], found, f"{recording.source} (ours: {ours})")
 
 
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.0f} %" if whole else "0 %"
+def _percent(known: Known, name: str) -> str:
+    return f"{100 * known.on[f'header {name}'].total() / known.on[HEADERS].total():.0f} %"
 
 
 def _count(result: Result, score: Score, deviation: Deviation, source: str) -> None:

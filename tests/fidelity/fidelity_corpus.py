@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
@@ -17,16 +17,24 @@ from typing import Any
 
 from llm_simulator import dialects
 from llm_simulator.dialects.base import Dialect
+from llm_simulator.dialects.fields import as_object
 from llm_simulator.simulator.engine import Engine
-from llm_simulator.simulator.generate import Style
+from llm_simulator.simulator.style import Style
 from llm_simulator.types import Call, Headers, Part, RawRequest, Reasoning, Text, ToolCall
 
 DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "traffic" / "dev"
 HAND_MADE = re.compile(r"/test_tools_streaming_variant_[abc]\.yaml#")
 """Streams that OpenAI never sends (a role and a usage in every chunk): written to stand for those of other hosts."""
-STYLES = (Style(), Style(call_tools=True))
+STYLES = (
+    Style(),
+    Style(call_tools=True),
+    Style(call_tools=True, preface=True),
+    Style(call_tools=True, calls=2),
+    Style(call_tools=True, calls=2, preface=True),
+    Style(refusal="I'm very sorry, but I can't assist with that request."),
+)
 SEEDS = (7, 8, 9)
-"""Both kinds of answer are simulated; the one that has the recorded parts is compared."""
+"""Several kinds of answer are simulated until one has the recorded parts; the likest is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ def _bytes(row: Any, name: str) -> bytes:
 
 
 def _day(date: str, body: bytes) -> str:
-    """By the header, else by `created` in the body."""
+    """By the header, else by `created` in the body, or the time that the first four bytes of Google's ids are."""
     if date:
         try:
             return parsedate_to_datetime(date).date().isoformat()
@@ -123,8 +131,14 @@ def _day(date: str, body: bytes) -> str:
     for name in (b'"created":', b'"created_at":'):
         digits = body.partition(name)[2].lstrip()[:10]
         if digits.isdigit() and int(digits) > 1_500_000_000:
-            return datetime.fromtimestamp(int(digits)).date().isoformat()
+            return _iso(int(digits))
+    if google := re.search(rb'"responseId": ?"([\w-]{8})', body):
+        return _iso(int.from_bytes(base64.urlsafe_b64decode(google[1])[:4], "little"))
     return ""
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def call_of(recording: Recording) -> tuple[Call, Dialect]:
@@ -223,11 +237,18 @@ def parts_of(recording: Recording, answered: Answered) -> str:
     found = dialect.parse(answered.status, answered.headers, answered.body, call)
     if found is None:
         return ""
-    kinds = Counter(_NAMES[type(part)] for choice in found.choices for part in choice.parts)
+    kinds = Counter(_name(part) for choice in found.choices for part in choice.parts)
     several = kinds["tool"] > len(found.choices)
     names = ["tools" if kind == "tool" and several else kind for kind in kinds]
     finishes = dict.fromkeys(choice.finish.value for choice in found.choices)
     return f"{'+'.join(names) or 'nothing'}|{'+'.join(finishes)}"
 
 
-_NAMES: dict[type[Part], str] = {Text: "text", Reasoning: "reasoning", ToolCall: "tool"}
+def _name(part: Part) -> str:
+    match part:
+        case Text():
+            return "refusal" if as_object(part.extra).get("type") == "refusal" else "text"
+        case Reasoning():
+            return "reasoning"
+        case ToolCall():
+            return "tool"

@@ -17,8 +17,8 @@ LACKING = "every recording of this endpoint and kind has it"
 ASIDE = frozenset((OLDER, CHANCE, CONTENT))
 """These cannot agree, whatever we answer."""
 EXPLAINED = ASIDE | {VARIES}
-WHOLE = "(answer)"
-"""What a kind of event and the order of kinds are within."""
+WHOLE, HEADERS = "(answer)", "(headers)"
+"""What a kind of event and the order of kinds are within, and what a header is within."""
 
 Occasion = tuple[str, str]
 """Model and day of a recording."""
@@ -32,8 +32,11 @@ class Known:
     orders: dict[str, set[tuple[str, ...]]] = field(default_factory=lambda: defaultdict(set))
     parts: set[str] = field(default_factory=set)
 
-    def note(self, shape: Shape, occasion: Occasion, parts: str) -> None:
+    def note(self, shape: Shape, occasion: Occasion, parts: str, headers: set[str]) -> None:
+        """`headers` are the names that can be compared: none where the recorder kept only some of them."""
         self.parts.add(parts)
+        for name in (HEADERS, *(f"header {name}" for name in headers)) if headers else ():
+            self.on[name][occasion] += 1
         for thing in _things(shape):
             self.on[thing][occasion] += 1
         for path, order in shape.orders.items():

@@ -15,7 +15,13 @@ class Patch:
     why: str
 
 
+_AUDIO = "/properties/audio/properties/input/properties"
+_OWN = "null in the document's own example"
+
 OPENAI: tuple[Patch, ...] = (
+    Patch("RealtimeSessionCreateResponseGA", f"{_AUDIO}/transcription", "also allow null", _OWN),
+    Patch("RealtimeSessionCreateResponseGA", f"{_AUDIO}/noise_reduction", "also allow null", _OWN),
+    Patch("RealtimeSessionCreateResponseGA", "/properties/include", "also allow null", _OWN),
     Patch("ChatCompletionResponseMessage", "/required", "refusal is not required", "replies until the autumn of 2024"),
     Patch(
         "ResponseUsage",
@@ -40,5 +46,6 @@ OPENAI: tuple[Patch, ...] = (
     Patch("ListMessagesResponse", "/properties/last_id", "also allow null", "an empty list"),
 )
 COHERE: tuple[Patch, ...] = (
+    Patch("EmbedFloatsResponse", "/required", "api_version is not required", "it is in `meta`"),
     Patch("EmbedByTypeResponse", "/required", "api_version is not required", "it is in `meta`"),
 )

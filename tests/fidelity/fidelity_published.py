@@ -20,6 +20,7 @@ from fidelity_shape import events_of, is_stream
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
 _SCHEMA = "#/components/schemas/"
+_SSE, _LINES = "text/event-stream", "application/stream+json"
 
 
 class _Loader(yaml.CSafeLoader):
@@ -56,7 +57,8 @@ class Published:
         template = self._template(method, path)
         if template is None or (stream and template.startswith("/threads")):  # it describes pairs of event and data
             return False
-        return "content" in self._document["paths"][template][method.lower()]["responses"].get("200", {})
+        content = self._document["paths"][template][method.lower()]["responses"].get("200", {}).get("content", {})
+        return bool(content.keys() & ({"application/json", _SSE, _LINES} if stream else {"application/json"}))
 
     def verdicts(self, method: str, path: str, body: bytes, stream: bool) -> list[Verdict]:
         """One for the body, or for each event."""
@@ -88,7 +90,7 @@ class Published:
         """Where the schema of a 200 answer is. A document may have one for events, or a choice of the two, or none."""
         answers = self._document["paths"][template][method.lower()]["responses"]
         content = answers["200"]["content"]
-        media = next((kind for kind in ("text/event-stream", "application/stream+json") if kind in content), "")
+        media = next((kind for kind in (_SSE, _LINES) if kind in content), "")
         media = media if stream and media else "application/json"
         schema = content[media]["schema"]
         if set(schema) == {"oneOf"} and len(schema["oneOf"]) == 2 and "Stream" in json.dumps(schema):
@@ -132,10 +134,10 @@ def parts_of(body: bytes, stream: bool) -> list[Any]:
         ValueError: it is not JSON.
     """
     text = body.decode("utf-8")
-    if not stream and not is_stream(text):
-        return [json.loads(text)]
     if text.lstrip().startswith("["):
         return list(json.loads(text))
+    if not stream and not is_stream(text):
+        return [json.loads(text)]
     return [event.data for event in events_of(text) if event.kind not in ("[DONE]", "comment", "ping")]
 
 

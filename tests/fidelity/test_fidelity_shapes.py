@@ -134,7 +134,7 @@ def test_reasons() -> None:
         ('{"a":1,"new":1}', "n", "2026-01-01"),
         ('{"a":1}', "other", "2026-01-01"),
     ):
-        known.note(shape_of(text.encode(), ""), (model, day), "text|stop")
+        known.note(shape_of(text.encode(), ""), (model, day), "text|stop", set())
     assert known.why_extra(".new", "", ("m", "2024-01-01")) == OLDER
     assert known.why_extra(".new", "", ("other", "2026-01-01")) == VARIES
     assert known.why_extra(".odd", "", ("m", "2025-01-01")) == CHANCE

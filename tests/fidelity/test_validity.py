@@ -13,6 +13,10 @@ from fidelity_published import parts_of
 from fidelity_validity import Tally, genuine_replies, simulated_answers
 from validity import verdicts_of
 
+from llm_simulator.dialects import registry
+from llm_simulator.dialects.base import Dialect
+from llm_simulator.proxy.selfcheck import trials
+
 pytestmark = [pytest.mark.shared, pytest.mark.timeout(240)]
 
 ERROR_SENT_WITH_200 = "test_azure/test_prompt_content_filtering.yaml#0"
@@ -59,6 +63,19 @@ def test_every_simulated_answer_is_valid(corpus: Corpus) -> None:
     refused = [source for sources in simulated.rejected.values() for source in sources]
     assert [source for source in refused if not source.endswith(RETIRED)] == []
     assert sum(simulated.parts.values()) > 20_000
+
+
+@pytest.mark.parametrize("dialect", registry.dialects(), ids=lambda dialect: f"{dialect.name} {dialect.provider}")
+def test_examples_of_endpoints_that_nobody_recorded_are_valid_too(dialect: Dialect, shared: Path) -> None:
+    """Every route of a dialect (files, batches, images, ...), where a schema or a model says what is valid."""
+    assert shared.is_dir()
+    wrong: list[Any] = []
+    for trial in trials(dialect):
+        asked = trial.request
+        if trial.status < 300:
+            judged = verdicts_of(dialect.provider, asked.method, asked.path, asked.query, trial.body, False)
+            wrong += [(trial.route.path, verdict) for verdict in judged or () if verdict.problems]
+    assert wrong == []
 
 
 def whole(corpus: Corpus) -> Iterator[tuple[Recording, Any]]:

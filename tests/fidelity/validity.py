@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from operator import attrgetter
 from typing import Any
 
 import fidelity_models as models
@@ -11,15 +13,26 @@ from fidelity_published import Verdict
 
 _AZURE = re.compile(r"^/openai(/deployments/[^/]+|/v1)?(?=/)")
 _ANTHROPIC = (
-    ("POST", r"/v1/messages", "Message", "RawMessageStreamEvent"),
-    ("POST", r"/v1/messages/count_tokens", "MessageTokensCount", ""),
-    ("GET", r"/v1/models/[^/]+", "ModelInfo", ""),
+    ("POST", r"/v1/messages", "types.Message"),
+    ("POST", r"/v1/messages/count_tokens", "types.MessageTokensCount"),
+    ("GET", r"/v1/models", "types.ModelInfo"),
+    ("GET", r"/v1/models/[^/]+", "types.ModelInfo"),
+    ("POST", r"/v1/messages/batches(/[^/]+/cancel)?", "types.messages.MessageBatch"),
+    ("GET", r"/v1/messages/batches(/[^/]+)?", "types.messages.MessageBatch"),
+    ("GET", r"/v1/messages/batches/[^/]+/results", "types.messages.MessageBatchIndividualResponse"),
+    ("DELETE", r"/v1/messages/batches/[^/]+", "types.messages.DeletedMessageBatch"),
+    ("POST", r"/v1/files", "types.beta.BetaFileMetadata"),
+    ("GET", r"/v1/files(/[^/]+)?", "types.beta.BetaFileMetadata"),
+    ("DELETE", r"/v1/files/[^/]+", "types.beta.BetaDeletedFile"),
 )
+"""Of a list, each element is held against the model."""
 _GEMINI = (
     (r":(streamG|g)enerateContent$", "GenerateContentResponse"),
     (r":countTokens$", "CountTokensResponse"),
-    (r":(batchEmbedContents|embedContent)$", "EmbedContentResponse"),
+    (r":batchEmbedContents$", "EmbedContentResponse"),
 )
+"""google-genai makes its objects of the other replies by hand: its types do not say what is on the wire."""
+_NO_JSON = re.compile(r"/(files/[^/]+/content|audio/speech)$")
 
 
 def verdicts_of(
@@ -46,17 +59,25 @@ def verdicts_of(
 
 
 def _published(by: published.Published, method: str, path: str, body: bytes, stream: bool) -> list[Verdict] | None:
-    return by.verdicts(method, path, body, stream) if by.knows(method, path, stream) else None
+    if _NO_JSON.search(path) or not by.knows(method, path, stream):
+        return None
+    return by.verdicts(method, path, body, stream)
 
 
 def _anthropic(method: str, path: str, body: bytes, stream: bool) -> list[Verdict] | None:
-    import anthropic.types
+    import anthropic
 
-    for known, pattern, whole, events in _ANTHROPIC:
+    for known, pattern, name in _ANTHROPIC:
         if known == method and re.fullmatch(pattern, path):
-            kind: Any = getattr(anthropic.types, events if stream else whole)
-            return models.verdicts(kind, body, stream)
+            event = anthropic.types.RawMessageStreamEvent
+            return models.verdicts(event if stream else attrgetter(name)(anthropic), _elements(body), stream)
     return None
+
+
+def _elements(body: bytes) -> bytes:
+    """The elements of a list as an array (they are judged one by one), any other body as it is."""
+    value = json.loads(body) if body.startswith(b"{") and b'"has_more"' in body else None
+    return json.dumps(value["data"]).encode() if isinstance(value, dict) and "has_more" in value else body
 
 
 def _gemini(path: str, query: str, body: bytes, stream: bool) -> list[Verdict] | None:

@@ -17,6 +17,7 @@ from llm_simulator.proxy.selfcheck import host_of, request_of, trials
 from llm_simulator.simulator.engine import Engine
 
 NOT_BY_HTTP = {"realtime", "realtime.response"}
+ANTHROPIC = [dialect for dialect in registry.dialects() if dialect.provider == "anthropic"]
 BY_A_LINK = {"images.file"}  # the path is given by an answer
 
 
@@ -61,7 +62,7 @@ class Broken(Plain):
 
 
 def test_a_dialect_that_fails_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers.registry, "dialects", lambda: (Broken(), *registry._readers("anthropic")))  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(providers.registry, "dialects", lambda: (Broken(), *ANTHROPIC))
     told = providers.listing()
     assert (told["status"], told["failed"]) == ("failed", 1)
     assert told["providers"][0]["health"]["status"] == "failed"
@@ -104,6 +105,6 @@ def test_the_document_says_what_requests_and_answers_have() -> None:
 
 
 def test_examples_do_not_depend_on_each_other_s_engine() -> None:
-    dialect = registry._readers("cohere")[0]  # pyright: ignore[reportPrivateUsage]
+    (dialect, *_) = ANTHROPIC
     engine = Engine(0)
     assert [trial.body for trial in trials(dialect, engine)] == [trial.body for trial in trials(dialect, engine)]

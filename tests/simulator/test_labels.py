@@ -51,7 +51,7 @@ def call_of(name: str) -> Call:
 def answer(name: str, *, labelled: bool) -> JSON:
     call = call_of(name)
     made = Engine(3, labelled=labelled).simulate(call, dialects.of(call), b"one", at_once=True).answer
-    return json.loads(b"".join(chunk.data for chunk in made.chunks))  # type: ignore[union-attr, misc]  # pyright: ignore
+    return json.loads(b"".join(chunk.data for chunk in made.chunks))  # type: ignore[union-attr]  # pyright: ignore
 
 
 @pytest.mark.parametrize("name", CASES)

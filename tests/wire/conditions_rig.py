@@ -23,16 +23,15 @@ import anthropic
 import cohere
 import httpx
 import openai
-from aiohttp import WSMsgType, web
 from google import genai
 from google.genai import types as genai_types
 from mistralai.client import Mistral
 from pydantic import BaseModel
 
-from llm_simulator.dialects import conditions
 from llm_simulator.dialects.conditions import Entry
 from llm_simulator.proxy.known import Asked
 from llm_simulator.proxy.perform import Performer
+from llm_simulator.proxy.sockets import Dialogue
 from llm_simulator.telemetry.journal import Entry as Note
 from llm_simulator.types import Answer, Chunk, Condition
 
@@ -66,6 +65,11 @@ class Refusing(Performer):
             return Answer(200, headers, (Chunk(0.0, body),))
         sent[name] += 1
         return self.refuse(Condition(name, 0, ""), call, entry)
+
+    async def converse(self, asked: Asked, entry: Note, read_ns: int) -> Answer | Dialogue:
+        name = asked.visit.session
+        sent[name] += 1
+        return self.tell(Condition(name, 0, ""), asked.known.call, entry)
 
 
 class _Hurrying(selectors.DefaultSelector):
@@ -137,7 +141,7 @@ class Clients:
         self.anthropic = anthropic.AsyncAnthropic(api_key="sk-ant-test", base_url=url, timeout=PATIENCE)
         self._http = httpx.AsyncClient(timeout=PATIENCE)
         self.cohere = cohere.AsyncClientV2(api_key="k", base_url=f"{base}/api.cohere.com", httpx_client=self._http)
-        self.mistral = Mistral(api_key="k", server_url=f"{base}/api.mistral.ai")
+        self.mistral: Any = Mistral(api_key="k", server_url=f"{base}/api.mistral.ai")
 
     async def close(self) -> None:
         for client in (self.openai, self.azure, self.azure_v1, self.compat, self.anthropic):
@@ -328,25 +332,3 @@ def named(name: str) -> type[BaseException]:
             kind: type[BaseException] = found
             return kind
     raise LookupError(name)
-
-
-async def websocket(request: web.Request) -> web.StreamResponse:
-    """A WebSocket server that says what the catalogue says: a message, a close, or no at the handshake."""
-    name = request.path.split("/")[2]
-    entry = conditions.find(name)
-    assert entry is not None
-    sent[name] += 1
-    reply = conditions.spell(entry)
-    assert isinstance(reply.body, bytes)
-    if reply.status != 101:
-        return web.Response(status=reply.status, body=reply.body, headers=dict(reply.headers))
-    socket = web.WebSocketResponse()
-    await socket.prepare(request)
-    if not reply.body:
-        await socket.close(code=1001)
-        return socket
-    await socket.send_str(reply.body.decode())
-    async for message in socket:
-        if message.type is WSMsgType.ERROR:
-            break
-    return socket

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aiohttp import web
-from conditions_rig import Refusing, Seen, hear_all, hurried, named, see_all, sent, websocket
+from conditions_rig import Refusing, Seen, hear_all, hurried, named, see_all, sent
 from serving import serving
 
 from llm_simulator.config.settings import Settings
@@ -32,13 +29,19 @@ REQUEST_ID = {
 
 
 @pytest.fixture(scope="module")
-def seen() -> Iterator[dict[str, Seen]]:
-    """All that go over HTTP, asked once."""
+def base_url() -> Iterator[str]:
+    """The real server; only what it decides is replaced."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("llm_simulator.proxy.server.Performer", Refusing)
         sent.clear()
         with serving(Settings(port=0)) as server:
-            yield hurried(see_all(OVER_HTTP, server.base_url))
+            yield server.base_url
+
+
+@pytest.fixture(scope="module")
+def seen(base_url: str) -> dict[str, Seen]:
+    """All that go over HTTP, asked once."""
+    return hurried(see_all(OVER_HTTP, base_url))
 
 
 @pytest.mark.timeout(300)
@@ -83,36 +86,10 @@ def assert_identified(entry: Entry, error: Any) -> None:
         assert error.request_id == headers[name]
 
 
-@contextmanager
-def _websockets() -> Generator[str]:
-    """A WebSocket server on a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="websockets")
-    thread.start()
-    application = web.Application()
-    application.router.add_get("/{any:.*}", websocket)
-    runner = web.AppRunner(application)
-
-    async def start() -> str:
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-    try:
-        yield asyncio.run_coroutine_threadsafe(start(), loop).result(10)
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
-
-
 @pytest.fixture(scope="module")
-def heard() -> Iterator[dict[str, Seen]]:
+def heard(base_url: str) -> dict[str, Seen]:
     """All that go over a WebSocket, asked once."""
-    sent.clear()
-    with _websockets() as base:
-        yield hurried(hear_all(OVER_WEBSOCKET, base))
+    return asyncio.run(hear_all(OVER_WEBSOCKET, base_url))
 
 
 @pytest.mark.parametrize("entry", OVER_WEBSOCKET, ids=lambda entry: entry.id)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import openai
 import pytest
 from openai import AsyncOpenAI, AzureOpenAI, OpenAI
+from openai.types.responses import Response
 from pydantic import BaseModel
 from serving import serving
 
@@ -204,6 +205,28 @@ def test_in_a_conversation(client: OpenAI) -> None:
     client.conversations.delete(talk.id)
     with pytest.raises(openai.NotFoundError, match="not found"):
         client.responses.create(model=MODEL, input="More", conversation=talk.id)
+
+
+@pytest.mark.filterwarnings("ignore:connect.. must be used:DeprecationWarning")  # the SDK uses `websockets` the old way
+def test_over_a_websocket(client: OpenAI) -> None:
+    with client.responses.connect() as connection:
+        connection.response.create(model=MODEL, input="Hello")
+        first = _until_completed(connection)
+        connection.response.create(model=MODEL, input="And?", previous_response_id=first.id)
+        second = _until_completed(connection)
+        connection.response.create(model=MODEL, input="And?", previous_response_id="resp_none")
+        refused = connection.recv()
+    assert second.previous_response_id == first.id
+    assert refused.type == "error"
+    assert client.responses.retrieve(second.id).output_text == second.output_text
+
+
+def _until_completed(connection: Any) -> Response:
+    for event in connection:
+        if event.type == "response.completed":
+            assert isinstance(event.response, Response)
+            return event.response
+    raise AssertionError("the socket ended before the response")
 
 
 def test_async(server: Server) -> None:

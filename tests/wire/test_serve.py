@@ -21,6 +21,7 @@ from llm_simulator.types import Mode
 pytestmark = pytest.mark.wire
 
 SETTINGS = Settings(port=0, speed=0.0)
+HELLO = [{"role": "user", "content": "Hello!"}]
 CHAT = {"model": "gpt-4-turbo", "messages": [{"role": "user", "content": "test"}]}
 
 
@@ -114,7 +115,7 @@ BAD = [
     ("broken JSON", "/v2/chat", b"{", "POST", 400, "cohere"),
     ("broken JSON", "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", b"{", "POST", 400, "openai"),
     ("unknown path", "/v1/nothing/here", b"{}", "POST", 404, "openai"),
-    ("not simulated", "/v1/images/edits", b"{}", "POST", 501, "openai"),
+    ("not simulated", "/v1/containers", b"{}", "POST", 501, "openai"),
     ("wrong method", "/v1/chat/completions", None, "PUT", 405, "openai"),
     ("no host", "/http:/v1/models", None, "GET", 400, "openai"),
 ]
@@ -220,3 +221,25 @@ def test_sigterm_drains_what_runs_and_refuses_what_comes() -> None:
         assert (refused.status, refused.json()["error"]["code"]) == (503, "shutting_down")
         assert stream.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
         assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "usage", "error"),
+    [
+        ("/v1/chat/completions", {"model": "gpt-4o", "messages": HELLO}, "exact", ""),
+        ("/v1/embeddings", {"model": "text-embedding-3-small", "input": "Hello!"}, "exact", ""),
+        (
+            "/v1/messages",
+            {"model": "claude-sonnet-4-5", "max_tokens": 9, "messages": HELLO},
+            "estimated",
+            "prompt 6%, completion 8%",
+        ),
+        ("/v1/models", None, "", ""),
+    ],
+)
+def test_how_good_a_token_count_is(path: str, body: object, usage: str, error: str) -> None:
+    with serving(Settings(mode=Mode.SIMULATE, port=0, speed=0)) as server:
+        got = ask(server.base_url, path, body)
+        (call,) = ask(server.base_url, "/admin/calls").json()["calls"]
+    assert (got.header("x-llm-simulator-usage"), got.header("x-llm-simulator-usage-error")) == (usage, error)
+    assert ("prompt_tokens" in call) == bool(usage)
