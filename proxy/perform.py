@@ -87,10 +87,14 @@ class Performer:
         Raises:
             SimulatorError: anything that `refusal` turns into an answer.
         """
+        found, adapted = await self._find(asked.known.call, asked.known.dialect, asked.session)
+        return await self._perform(self._decide(asked.known, found), asked, entry, read_ns, adapted=adapted)
+
+    async def _perform(
+        self, decision: decisions.Decision[Found], asked: Asked, entry: Entry, read_ns: int, *, adapted: bool
+    ) -> Answer:
         known, visit, session = asked.known, asked.visit, asked.session
         call = known.call
-        found, adapted = await self._find(call, known.dialect, session)
-        decision = self._decide(known, found)
         match decision:
             case decisions.Replay(found=hit):
                 self._retain(known, hit, session)
@@ -132,7 +136,8 @@ class Performer:
         found = None
         if self._cassette is not None and self._settings.mode.looks_up:
             found = await self._cassette.find(call, asked.session, self._settings.seed)
-        match self._decide(asked.known, found):
+        decision = self._decide(asked.known, found)
+        match decision:
             case decisions.Replay(found=hit) if hit.exchange.status == 101:
                 from llm_simulator.proxy.dialogues import Played
 
@@ -149,7 +154,7 @@ class Performer:
             case decisions.Forward(record=record) if self._forwarding is not None:
                 return await self._forwarding.converse(call, asked.visit, entry, read_ns, record=record)
             case _:
-                return await self.answer(asked, entry, read_ns)
+                return await self._perform(decision, asked, entry, read_ns, adapted=False)
 
     def _act(self, asked: Asked, entry: Entry) -> Dialogue:
         from llm_simulator.proxy.dialogues import Acted

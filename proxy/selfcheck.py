@@ -109,14 +109,11 @@ def request_of(route: Route, host: str, made: dict[str, str]) -> RawRequest:
     path = route.path
     for name, value in route.values.items():
         path = path.replace(f"{{{name}}}", str(_filled(value, made)))
-    match route.body:
-        case None:
-            body, headers = b"", ()
-        case bytes():
-            body, headers = route.body, (("content-type", route.media),)
-        case _:
-            body, headers = json.dumps(_filled(route.body, made)).encode(), (("content-type", route.media),)
-    return RawRequest(route.method, path, host, headers=headers, body=body)
+    body = route.body
+    if body is not None and not isinstance(body, bytes):
+        body = json.dumps(_filled(body, made)).encode()
+    headers = (("content-type", route.media),) if body is not None else ()
+    return RawRequest(route.method, path, host, headers=headers, body=body or b"")
 
 
 def _filled(value: JSON, made: dict[str, str]) -> JSON:

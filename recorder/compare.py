@@ -138,9 +138,10 @@ def _values(headers: Headers) -> dict[str, str]:
 
 def times(exchange: Exchange) -> Times:
     """When the first and the last byte came; an import or a text written by hand knows no times."""
-    if not exchange.chunks or exchange.chunks[-1][0] == 0:
+    arrived = [at for at, _ in exchange.chunks] or [m.at_ns for m in exchange.messages if m.direction == "server"]
+    if not arrived or arrived[-1] == 0:
         return Times()
-    return Times(round(exchange.chunks[0][0] / 1e6, 3), round(exchange.chunks[-1][0] / 1e6, 3))
+    return Times(round(arrived[0] / 1e6, 3), round(arrived[-1] / 1e6, 3))
 
 
 def _latency(before: Times, after: Times) -> Iterator[Change]:

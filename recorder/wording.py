@@ -108,14 +108,19 @@ def _usage(before: _Said, after: _Said) -> Iterator[Change]:
 def _values(recorded: Exchange, fresh: Exchange) -> Iterator[Change]:
     before, after = _leaves(recorded), _leaves(fresh)
     if not before or not after:
-        if not before and not after and recorded.body != fresh.body:
-            yield Change(Aspect.TEXT, "body", f"{len(recorded.body)} bytes", f"{len(fresh.body)} others")
+        was, now = _bytes(recorded), _bytes(fresh)
+        if not before and not after and was != now:
+            yield Change(Aspect.TEXT, "body", f"{len(was)} bytes", f"{len(now)} others")
         return
     differ = [path for path in before if path in after and before[path] != after[path]]
     for path in differ[:_MOST]:
         yield Change(Aspect.TEXT, path, *excerpts(", ".join(before[path]), ", ".join(after[path])))
     if len(differ) > _MOST:
         yield Change(Aspect.TEXT, f"and {len(differ) - _MOST} more", "", "")
+
+
+def _bytes(exchange: Exchange) -> bytes:
+    return exchange.body + b"".join(message.data for message in exchange.messages if message.direction == "server")
 
 
 def _leaves(exchange: Exchange) -> dict[str, list[str]]:
@@ -127,17 +132,21 @@ def _leaves(exchange: Exchange) -> dict[str, list[str]]:
 
 
 def documents(exchange: Exchange) -> Iterator[JSON]:
-    """The JSON of a body: one document, or one for each event or line."""
-    try:
-        text = (plain(exchange) or b"").decode("utf-8")
-    except UnicodeDecodeError:
-        return
-    kind = header(exchange.headers, "content-type")
-    for line in text.splitlines() if "event-stream" in kind or "ndjson" in kind else [text]:
+    """The JSON of an answer: one document, or one for each event, line or message of the server."""
+    for text in _texts(exchange):
         try:
-            yield json.loads(line.removeprefix("data:"))
-        except (json.JSONDecodeError, RecursionError):
-            continue  # event names, blank lines, [DONE]
+            yield json.loads(text)
+        except (ValueError, RecursionError):
+            continue  # event names, blank lines, [DONE], sound
+
+
+def _texts(exchange: Exchange) -> Iterator[bytes]:
+    body, kind = plain(exchange) or b"", header(exchange.headers, "content-type")
+    if "event-stream" in kind or "ndjson" in kind:
+        yield from (line.removeprefix(b"data:") for line in body.splitlines())
+    elif body:
+        yield body
+    yield from (message.data for message in exchange.messages if message.direction == "server")
 
 
 def plain(exchange: Exchange) -> bytes | None:

@@ -32,6 +32,10 @@ After recorded usage of gpt-5.4 and 5.5 (n = 6), and of o4-mini and gpt-5 (n = 1
 """
 
 
+_IDLE = {"low": 0.9, "medium": 0.5, "high": 0.3, "xhigh": 0.1, "max": 0.05}
+"""How often a sparing model does not think at all, by effort."""
+
+
 @dataclass(frozen=True, slots=True)
 class Generated:
     """The choices of an answer and the tokens of all of them together: billed, of these thought, and whether exactly so.
@@ -107,6 +111,8 @@ def _thought(ask: Ask, model: str, rng: DeterministicRng) -> tuple[Reasoning | N
     thinking = ask.thinking
     medians = _STEPPED if thinking and thinking.step > 1 else _THOUGHT
     if thinking is None or thinking.effort not in medians:
+        return None, 0
+    if thinking.sparing and rng.next_f64() < _IDLE[thinking.effort]:
         return None, 0
     drawn = medians[thinking.effort] * math.exp(_SPREAD * rng.next_normal())
     wanted = max(1, round(drawn / thinking.step)) * thinking.step

@@ -7,6 +7,7 @@ back-references and word boundaries make no text of their own: whoever asks chec
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -81,7 +82,11 @@ def compiled(pattern: str) -> re.Pattern[str] | None:
     text = _NAMED.sub(lambda match: r"[^\W\d_]" if match[1].startswith(("L", "Alpha")) else r"\w", pattern)
     text = re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", text)
     try:
-        return re.compile(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", FutureWarning
+            )  # "[[a]" means a set of two to ECMA-262, and to Python so far
+            return re.compile(text)
     except (re.error, OverflowError, RecursionError):
         return None
 

@@ -22,6 +22,10 @@ MAGIC = "ANTHROPIC_MAGIC_STRING_TRIGGER_"
 REFUSAL, REDACTED = f"{MAGIC}REFUSAL_", f"{MAGIC}REDACTED_THINKING_"
 
 _RETIRED = re.compile(r"claude-(?:[123]|instant)")
+_FIRST = re.compile(
+    r"claude-(?:[12]|instant|3-(?:opus|sonnet|haiku))"
+)  # mostly recorded before there was a prompt cache
+_CACHED_KEYS = ("cache_creation_input_tokens", "cache_read_input_tokens")
 _GLOBAL = re.compile(r"claude-(?:opus-4-[6-9]|sonnet-4-[6-9]|(?:opus|sonnet|haiku|fable|mythos)-[5-9]|mythos-preview)")
 _SILENT = re.compile(r"claude-(?:opus-4-[7-9]|(?:opus|sonnet|haiku|fable|mythos)-[5-9]|mythos-preview)")
 
@@ -30,8 +34,9 @@ _SILENT = re.compile(r"claude-(?:opus-4-[7-9]|(?:opus|sonnet|haiku|fable|mythos)
 class Manner:
     """How an answer is spelled. The default spells a recorded answer as it was.
 
-    `current` has the keys that answers got in 2026; `geo` is "" where the answer does not say. `thinks` adds the
-    count of thinking tokens; `omitted` thought has only its signature, `redacted` thought is encrypted.
+    `current` has the keys that answers got in 2026, `counts` names those of `usage` before (none: all); `geo` is "" where
+    the answer does not say. `thinks` adds the count of thinking tokens; `omitted` thought has only its signature,
+    `redacted` thought is encrypted.
     """
 
     model: str = ""
@@ -43,6 +48,7 @@ class Manner:
     redacted: bool = False
     refused: bool = False
     searched: bool = False
+    counts: tuple[str, ...] = ()
 
 
 RECORDED = Manner()
@@ -54,18 +60,26 @@ def manner_of(completion: Completion, call: Call) -> Manner:
         return RECORDED
     body, model = as_object(call.body), served(completion.model)
     current = _RETIRED.match(model) is None
-    last = _last_prompt(body)
+    last, split = _last_prompt(body), cached(body, call.model, completion.usage.prompt)
     return Manner(
         model=model,
         current=current,
         geo=_geo(body, model) if current else "",
-        cached=cached(body, call.model, completion.usage.prompt),
+        cached=split,
         thinks=current and thinks(body),
         omitted=_display(body, model) == "omitted",
         redacted=REDACTED in last,
         refused=REFUSAL in last,
+        counts=() if current else _counts(model, split),
         searched=any(_is_search(part) for choice in completion.choices for part in choice.parts),
     )
+
+
+def _counts(model: str, split: Cached) -> tuple[str, ...]:
+    """The counts that a retired model told, as most often recorded."""
+    if _FIRST.match(model) and split == NOTHING:
+        return ("input_tokens", "output_tokens")
+    return ("input_tokens", *_CACHED_KEYS, "output_tokens", "service_tier")
 
 
 def _is_search(part: Part) -> bool:

@@ -52,7 +52,7 @@ def usage_of(usage: Usage, manner: Manner = RECORDED) -> Object:
     cached = manner.cached if manner.cached != NOTHING else Cached(usage.cached)
     thought = manner.thinks or (usage.reasoning > 0 and (manner.current or not manner.model))
     thinking = {"output_tokens_details": {"thinking_tokens": usage.reasoning}} if thought else {}
-    return {
+    told = {
         "input_tokens": usage.prompt - cached.read - cached.written - cached.hour,
         "cache_creation_input_tokens": cached.written + cached.hour,
         "cache_read_input_tokens": cached.read,
@@ -66,6 +66,7 @@ def usage_of(usage: Usage, manner: Manner = RECORDED) -> Object:
         "service_tier": "standard",
         **({"inference_geo": manner.geo} if manner.geo else {}),
     }
+    return {name: told[name] for name in manner.counts} if manner.counts else told
 
 
 def frames(completion: Completion, manner: Manner = RECORDED) -> Iterator[Frame]:
@@ -87,7 +88,7 @@ def frames(completion: Completion, manner: Manner = RECORDED) -> Iterator[Frame]
         token += _hidden(made, part)
         yield Frame(max(token - 1, 0), _closing(part, completion.id, place))
     last = max(token - 1, 0)
-    late = {name: usage[name] for name in _DELTA if name in usage}
+    late = {name: usage[name] for name in (_DELTA if not manner.counts else ("output_tokens",)) if name in usage}
     delta = {"type": "message_delta", "delta": _ending(choice, manner), "usage": late}
     yield Frame(
         last, _event("message_delta", dump(delta), last) + _event("message_stop", b'{"type":"message_stop"}', 3)

@@ -45,12 +45,14 @@ class Thinking:
     """How much the model thinks before it answers (`dialects/thinking.py` knows which models do).
 
     `effort` is none, minimal, low, medium, high or xhigh; `budget` the most tokens of thought (None: only the limit of
-    the answer bounds it). The provider reports thought in multiples of `step` tokens.
+    the answer bounds it). The provider reports thought in multiples of `step` tokens. `sparing`: the model may find that
+    nothing needs thought, the more often the lower the effort.
     """
 
     effort: str = "medium"
     budget: int | None = None
     step: int = 1
+    sparing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from llm_simulator.dialects import conditions, gemini_ask, gemini_models, gemini_parse, gemini_stream, gemini_write
 from llm_simulator.dialects.base import Ask, Desk, Plain, Route, Shelf
-from llm_simulator.dialects.fields import Object, as_object, as_text, objects
+from llm_simulator.dialects.fields import Object, as_object, as_text, load, objects
 from llm_simulator.dialects.gemini_check import check
 from llm_simulator.dialects.gemini_fields import dumped, form_of, pick, split_path, with_alt
 from llm_simulator.dialects.gemini_manner import manner_of

@@ -58,7 +58,7 @@ _MODES = {"chat": "chat", "responses.create": "chat", "embeddings.create": "embe
 def answered(call: Call, more: Collection[str] = (), strict: bool = False) -> bool:
     """Whether the provider of the call answers its model; `more` are names that the user has configured.
 
-    `strict`: an Azure deployment must be named like a model, or be among them.
+    `strict`: an Azure deployment must be named like a model, or be among them, and a bare path means OpenAI itself.
     """
     if call.provider == "azure" and strict and call.model:
         return call.model in more or _anyones(call.model)
@@ -71,7 +71,7 @@ def answered(call: Call, more: Collection[str] = (), strict: bool = False) -> bo
         return True
     if call.provider == "vertex" and "/publishers/google/" not in call.raw.path:
         return True  # another publisher's model, or an endpoint of one's own
-    return not call.raw.host and provider == "openai" and _anyones(name)
+    return not strict and not call.raw.host and provider == "openai" and _anyones(name)
 
 
 def foreign(call: Call) -> bool:

@@ -92,6 +92,8 @@ class OpenAIChat(Plain):
             return exact
         if call.provider == "gemini":  # its OpenAI-compatible path: Google's error in an array
             return _googles(condition, call)
+        if call.provider == "mistral":
+            return _mistrals(condition, call)
         gateway = condition.status == 401 or condition.name in _GATEWAY_NAMES
         body = jsonstyle.gateway if gateway else jsonstyle.indented
         identity = (
@@ -115,6 +117,15 @@ class OpenAIChat(Plain):
             return tuple(_with_options(with_stream(call, flag), None) for flag in (None, False))
         streamed = with_stream(call, True)
         return tuple(_with_options(streamed, options) for options in (None, {"include_usage": True}))
+
+
+def _mistrals(condition: Condition, call: Call) -> Reply:
+    """Mistral has no `error` around its errors."""
+    kind = condition.type or ("internal_server_error" if condition.status >= 500 else "invalid_request_error")
+    named = replace(condition, name="mistral.bad_request", type=kind, headers=(*advice(condition), *condition.headers))
+    reply = conditions.answer(replace(named, retry_after=None), call)
+    assert reply is not None  # the catalogue has it
+    return replace(reply, status=condition.status)
 
 
 def _googles(condition: Condition, call: Call) -> Reply:

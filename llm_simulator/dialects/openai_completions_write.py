@@ -65,7 +65,7 @@ def _dressed(made: Object, host: str) -> Object:
                 ("prompt_tokens", "total_tokens", "completion_tokens"),
             )
             choices = [{"stop_reason": None, **choice} for choice in objects(as_list(made["choices"]))]
-            spelled = {**made, "choices": [reordered(choice, *orders[0]) for choice in choices]}
+            spelled = {"usage": None, **made, "choices": [reordered(choice, *orders[0]) for choice in choices]}
             if made.get("usage"):
                 spelled["usage"] = reordered(as_object(made["usage"]), *orders[1])
             return reordered(spelled, "id", "object", "created", "model", "choices", "usage")

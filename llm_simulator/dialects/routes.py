@@ -384,6 +384,13 @@ _GENERATE = (
     Route("POST", "/{model}:generateContent", "chat", "Generates content", {"contents": _CONTENTS}),
     Route("POST", "/{model}:streamGenerateContent", "chat", "The same as a stream", {"contents": _CONTENTS}),
     Route("POST", "/{model}:countTokens", "countTokens", "Number of tokens", {"contents": _CONTENTS}),
+    Route(
+        "POST",
+        "/{model}:generateContent",
+        "chat.cached",
+        "Generates content after cached contents",
+        {"contents": _CONTENTS, "cachedContent": "cachedContents/example"},
+    ),
 )
 _PUBLISHER = "/projects/{project}/locations/{location}/publishers/google/models"
 _PLACE = {"project": "my-project", "location": "us-central1"}

@@ -21,10 +21,11 @@ _TOP = names(
     service_tier"""
 )
 _CONFIG = names(
-    """audio_timestamp candidate_count enable_affective_dialog enable_enhanced_civic_answers frequency_penalty image_config
-    logprobs max_output_tokens media_resolution model_selection_config presence_penalty response_json_schema
-    response_logprobs response_mime_type response_modalities response_schema routing_config seed speech_config
-    stop_sequences temperature thinking_config top_k top_p response_format translation_config"""
+    """_response_json_schema audio_timestamp candidate_count enable_affective_dialog enable_enhanced_civic_answers
+    frequency_penalty image_config logprobs max_output_tokens media_resolution model_selection_config
+    presence_penalty response_json_schema response_logprobs response_mime_type response_modalities
+    response_schema routing_config seed speech_config stop_sequences temperature thinking_config top_k top_p
+    response_format translation_config"""
 )
 _UNREGISTERED = "gemini.api_key_missing"
 

@@ -1,7 +1,8 @@
 """Which models think before they answer, and how much where the request does not say.
 
-Sources: recorded usage (o-series and gpt-5 think unasked and report it in multiples of 64 tokens; later models think when
-asked to, and count one by one; gpt-5.2-pro echoes effort medium) and the model pages of the other providers.
+Sources: recorded usage and the model pages of the providers. O-series and gpt-5 think unasked and report it in multiples of
+64 tokens; later models think when asked to, count one by one, and often find that nothing needs thought (gpt-5.5: at low
+effort 7 of 7 times, at high 2 of 7).
 """
 
 from __future__ import annotations
@@ -17,25 +18,29 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """How a model thinks: its `default` effort, whether `always` (then "none" means as little as it can), its `step`."""
+    """How a model thinks: its `default` effort, whether `always` (then "none" means as little as it can).
+
+    `step` and `sparing`: see Thinking.
+    """
 
     default: str
     always: bool = False
     step: int = 1
+    sparing: bool = False
 
 
-_ASKED = Habit("none", step=1)
+_ASKED = Habit("none")
 # The first pattern that matches the start of a model's name decides; a router's prefix ("openai/") does not count.
 _HABITS: tuple[tuple[str, Habit | None], ...] = (
     (r"gpt-[5-9].*chat|chat-latest|gpt-5-search", None),
     (r"o\d", Habit("medium", always=True, step=64)),
     (r"gpt-5-pro", Habit("high", always=True, step=64)),
-    (r"gpt-[5-9][.\d]*-pro", Habit("medium", always=True)),
+    (r"gpt-[5-9][.\d]*-pro", Habit("medium", always=True, sparing=True)),
     (r"gpt-5(-|$)", Habit("medium", always=True, step=64)),
     (r"gpt-5\.1(-\d|-mini|$)", Habit("none", step=64)),
     (r"gpt-5\.1-codex", Habit("medium", step=64)),
-    (r"gpt-5\.\d+-codex", Habit("medium")),
-    (r"gpt-[5-9]", _ASKED),
+    (r"gpt-5\.\d+-codex", Habit("medium", sparing=True)),
+    (r"gpt-[5-9]", Habit("none", sparing=True)),
     (r"codex", Habit("medium", always=True, step=64)),
     (r"gpt-oss", Habit("medium", always=True)),
     (r"deepseek-(reasoner|r1)", Habit("medium", always=True)),
@@ -68,5 +73,5 @@ def thinking_of(model: str, effort: str = "", budget: int | None = None) -> Thin
         return None
     wanted = effort if effort in EFFORTS else "medium" if budget else habit.default
     if wanted == "none" or budget == 0:
-        return Thinking("minimal", None, habit.step) if habit.always else None
-    return Thinking(wanted, budget, habit.step)
+        return Thinking("minimal", None, habit.step, habit.sparing) if habit.always else None
+    return Thinking(wanted, budget, habit.step, habit.sparing)

@@ -139,6 +139,25 @@ def test_keys_by_generation(model: str, shown: str, geo: str | None, current: bo
     assert ("stop_details" in message, "caller" in message["content"][1]) == (current, current)
 
 
+@pytest.mark.parametrize(
+    ("model", "counts"),
+    [
+        ("claude-3-opus-20240229", {"input_tokens", "output_tokens"}),
+        (
+            "claude-3-7-sonnet-latest",
+            {
+                "input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens",
+                "output_tokens", "service_tier",
+            },
+        ),
+    ],
+)  # fmt: skip
+def test_retired_models_tell_less(model: str, counts: set[str]) -> None:
+    assert written(call(model), *ALL[1:])["usage"].keys() == counts
+    *_, delta, _ = written(call(model, stream=True), *ALL[1:])
+    assert delta["usage"].keys() == {"output_tokens"}
+
+
 def test_where_inference_runs_may_be_asked_for() -> None:
     assert written(call("claude-opus-5", inference_geo="us"), *ALL[1:])["usage"]["inference_geo"] == "us"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llm_simulator import dialects
-from llm_simulator.types import Call, RawRequest
+from llm_simulator.types import Call, Condition, RawRequest
 
 GEMINI = "generativelanguage.googleapis.com"
 PARTS: dict[str, Any] = {"contents": [{"parts": [{"text": "Hi"}]}]}
@@ -47,6 +47,24 @@ def test_geminis_compatible_path_refuses_as_google_does() -> None:
     error = json.loads(reply.body)[0]["error"]
     assert (reply.status, error["code"], error["status"]) == (400, 400, "INVALID_ARGUMENT")
     assert "messages" in error["message"]
+
+
+def test_mistrals_errors_stand_by_themselves() -> None:
+    call = post("api.mistral.ai", "/v1/chat/completions", {"model": "mistral-small-latest", "messages": "x"})
+    miss = Condition("cassette_miss", 404, "not recorded", code="cassette_miss", retry=False, extra={"near": 1})
+    reply = dialects.of(call).refuse(miss, call)
+    assert isinstance(reply.body, bytes)
+    assert json.loads(reply.body) == {
+        "object": "error",
+        "message": "not recorded",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "cassette_miss",
+        "llm_simulator": {"near": 1},
+    }
+    headers = dict(reply.headers)
+    assert (reply.status, headers["x-should-retry"]) == (404, "false")
+    assert headers["mistral-correlation-id"] == headers["x-kong-request-id"]
 
 
 @pytest.mark.parametrize(

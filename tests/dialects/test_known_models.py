@@ -82,6 +82,21 @@ def test_answered(provider: str, model: str, answered: bool) -> None:
     assert known_models.answered(chat(provider, model)) is answered
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "answered"),
+    [
+        ("bare", "llama3", False),
+        ("bare", "gpt-4o", True),
+        ("azure", "my-deployment", False),
+        ("azure", "gpt-4o", True),
+        ("azure", "llama-3", True),
+    ],
+)
+def test_strictly(provider: str, model: str, answered: bool) -> None:
+    assert known_models.answered(chat(provider, model), (), strict=True) is answered
+    assert known_models.answered(chat(provider, model), (model,), strict=True)
+
+
 @pytest.mark.parametrize("provider", ["openai", "anthropic", "gemini", "cohere", "mistral"])
 def test_what_is_listed_is_answered_and_nearly_all_of_it_by_its_family(provider: str) -> None:
     assert all(known_models.answered(chat(provider, model.id)) for model in models(provider))

@@ -14,8 +14,10 @@ from fidelity_known import (
     CONTENT,
     HEADERS,
     LACKING,
+    LEFT_OUT,
     NEVER,
     OLDER,
+    ON_PURPOSE,
     VARIES,
     WHOLE,
     Known,
@@ -138,7 +140,8 @@ def _one(
     _keys(result, recording, shape, ours, known, same, novel)
     _kinds(result, recording, shape, ours, known, same, novel)
     _orders(result, recording, shape, ours, known)
-    _headers(result, recording, answer, sent, known)
+    _headers(result, recording, answer, known)
+    _header_formats(result, recording, answer, sent[recording.provider])
 
 
 def _keys(
@@ -233,39 +236,40 @@ def _orders(result: Result, recording: Recording, theirs: Shape, ours: Shape, kn
     _count(result, scores["layout"], found, recording.source)
 
 
-def _headers(
-    result: Result, recording: Recording, answer: Answered, sent: dict[str, headers.Sent], known: Known
-) -> None:
-    scores, occasion = result.scores[recording.group], occasion_of(recording)
+def _headers(result: Result, recording: Recording, answer: Answered, known: Known) -> None:
+    score = result.scores[recording.group]["headers"]
     theirs = kept_headers(recording)
     ours = headers.compared(name for name, _ in answer.headers) | {"date"}  # the wire adds the date
-    if theirs:
-        result.names[recording.provider][0].append(len(theirs))
-        result.names[recording.provider][1].append(len(ours))
-        for name in sorted(theirs | ours):
-            scores["headers"].of += 1
-            reason, detail = AGREES, ""
-            if name not in ours:
-                reason, detail = known.why_lacking(f"header {name}", HEADERS, occasion), "we lack it"
-            elif name not in theirs:
-                reason, detail = known.why_extra(f"header {name}", HEADERS, occasion), "we send it"
-            if reason != AGREES:
-                detail += f"; in {_percent(known, name)} of the recordings"
-            _count(
-                result, scores["headers"], Deviation(recording.group, "header", name, detail, reason), recording.source
-            )
-    formats = sent[recording.provider]
+    if not theirs:
+        return
+    result.names[recording.provider][0].append(len(theirs))
+    result.names[recording.provider][1].append(len(ours))
+    for name in sorted(theirs | ours):
+        score.of += 1
+        reason, detail = _header(name, theirs, ours, known, occasion_of(recording))
+        _count(result, score, Deviation(recording.group, "header", name, detail, reason), recording.source)
+
+
+def _header(name: str, theirs: set[str], ours: set[str], known: Known, occasion: Occasion) -> tuple[str, str]:
+    if name in theirs and name in ours:
+        return AGREES, ""
+    seen = f"in {_percent(known, name)} of the recordings"
+    if name in theirs:
+        why = ON_PURPOSE if name in LEFT_OUT else known.why_lacking(f"header {name}", HEADERS, occasion)
+        return why, f"we lack it; {seen}"
+    return known.why_extra(f"header {name}", HEADERS, occasion), f"we send it; {seen}"
+
+
+def _header_formats(result: Result, recording: Recording, answer: Answered, formats: headers.Sent) -> None:
+    score = result.scores[recording.group]["header formats"]
     misfits = {name: (value, pattern) for name, value, pattern in formats.misfits(answer.headers)}
-    for name in sorted(name.lower() for name, _ in answer.headers if name.lower() in formats.formats):
-        if name in headers.HOP_BY_HOP | headers.OF_THE_BODY:
-            continue
-        scores["header formats"].of += 1
-        reason, detail = AGREES, ""
-        if name in misfits:
-            reason, detail = NEVER, f"recorded like {misfits[name][1]}"
+    names = {name.lower() for name, _ in answer.headers} & formats.formats.keys()
+    for name in sorted(headers.compared(names)):
+        score.of += 1
+        value, pattern = misfits.get(name, ("", ""))
+        reason, detail = (NEVER, f"recorded like {pattern}") if pattern else (AGREES, "")
         found = Deviation(recording.group, "header format", name, detail, reason)
-        ours = misfits[name][0] if name in misfits else ""
-        _count(result, scores["header formats"], found, f"{recording.source} (ours: {ours})")
+        _count(result, score, found, f"{recording.source} (ours: {value})")
 
 
 def _percent(known: Known, name: str) -> str:
@@ -277,5 +281,5 @@ def _count(result: Result, score: Score, deviation: Deviation, source: str) -> N
         score.agree += 1
         return
     score.aside += deviation.reason in ASIDE
-    score.varying += deviation.reason == VARIES
+    score.varying += deviation.reason in (VARIES, ON_PURPOSE)
     result.note(deviation, source)

@@ -9,14 +9,18 @@ from fidelity_shape import Shape
 
 AGREES = "agrees"
 OLDER = "older recording: another form on later days"
+UNDATED = "undated recording: all dated ones have it so from a certain day on, and none before"
 CHANCE = "chance: recordings of the same model and day have both"
 CONTENT = "content: the answers are not of the same kind"
 VARIES = "varies: other recordings of the same endpoint have it so"
 NEVER = "never recorded so"
+ON_PURPOSE = "on purpose: it would send clients past us, to a port where nobody listens"
 LACKING = "every recording of this endpoint and kind has it"
-ASIDE = frozenset((OLDER, CHANCE, CONTENT))
+ASIDE = frozenset((OLDER, UNDATED, CHANCE, CONTENT))
 """These cannot agree, whatever we answer."""
-EXPLAINED = ASIDE | {VARIES}
+EXPLAINED = ASIDE | {VARIES, ON_PURPOSE}
+LEFT_OUT = frozenset(("alt-svc",))
+"""Headers that a dialect may leave out."""
 WHOLE, HEADERS = "(answer)", "(headers)"
 """What a kind of event and the order of kinds are within, and what a header is within."""
 
@@ -49,7 +53,15 @@ class Known:
             return NEVER
         if day and all(seen and seen > day for _, seen in self.on[thing]):
             return OLDER
+        if not day and self._came(thing, within):
+            return UNDATED
         return CHANCE if self._both(thing, within, occasion) else VARIES
+
+    def _came(self, thing: str, within: str) -> bool:
+        """Whether it came on one day, to stay: dated recordings before lack it, later ones do not."""
+        having = [day for _, day in self.on[thing] if day]
+        lacking = [seen[1] for seen, count in self.on[within].items() if seen[1] and self.on[thing][seen] < count]
+        return bool(having and lacking) and max(lacking) <= min(having)
 
     def why_lacking(self, thing: str, within: str, occasion: Occasion) -> str:
         """Why we lack what this recording has: some reason where not every recording has it."""

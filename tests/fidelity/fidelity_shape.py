@@ -109,8 +109,8 @@ def _event(block: str) -> Event | None:
     joined = "\n".join(data).strip()
     if joined == "[DONE]":
         return Event(name, None, "[DONE]")
-    value = json.loads(joined) if joined else None
-    return Event(name, value, _kind(name, value))
+    parsed = json.loads(joined) if joined else None
+    return Event(name, parsed, _kind(name, parsed))
 
 
 def _kind(name: str, data: Any) -> str:
@@ -210,7 +210,7 @@ def _type(value: Any) -> str:
         return "boolean"
     if isinstance(value, int | float):
         return "number"
-    return {str: "string", list: "array", dict: "object"}[type(value)]
+    return "string" if isinstance(value, str) else "array" if isinstance(value, list) else "object"
 
 
 def layout(text: str) -> str:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from fidelity_headers import Formats, Sent, compared, joined
-from fidelity_known import CHANCE, LACKING, NEVER, OLDER, VARIES, Known
+from fidelity_known import CHANCE, LACKING, NEVER, OLDER, UNDATED, VARIES, Known
 from fidelity_shape import collapsed, layout, shape_of, stream_layout
 
 
@@ -137,8 +137,16 @@ def test_reasons() -> None:
         known.note(shape_of(text.encode(), ""), (model, day), "text|stop", set())
     assert known.why_extra(".new", "", ("m", "2024-01-01")) == OLDER
     assert known.why_extra(".new", "", ("other", "2026-01-01")) == VARIES
+    assert known.why_extra(".new", "", ("m", "")) == VARIES  # one of 2026 lacks it
     assert known.why_extra(".odd", "", ("m", "2025-01-01")) == CHANCE
     assert known.why_extra(".made_up", "", ("n", "2026-01-01")) == NEVER
     assert known.why_lacking(".new", "", ("n", "2026-01-01")) == VARIES
     assert known.why_lacking(".old", "", ("m", "2024-01-01")) == OLDER
     assert known.why_lacking(".a", "", ("m", "2024-01-01")) == LACKING
+
+
+def test_a_recording_without_a_date_may_be_older_than_what_came_to_stay() -> None:
+    known = Known()
+    for text, day in (('{"a":1}', "2024-01-01"), ('{"a":1}', ""), ('{"a":1,"new":1}', "2025-01-01")):
+        known.note(shape_of(text.encode(), ""), ("m", day), "text|stop", set())
+    assert known.why_extra(".new", "", ("m", "")) == UNDATED

@@ -16,7 +16,7 @@ from llm_simulator.proxy.openapi import document
 from llm_simulator.proxy.selfcheck import host_of, request_of, trials
 from llm_simulator.simulator.engine import Engine
 
-NOT_BY_HTTP = {"realtime", "realtime.response"}
+NOT_BY_HTTP = {"realtime", "realtime.response", "responses.connect", "responses.turn"}  # over WebSocket
 ANTHROPIC = [dialect for dialect in registry.dialects() if dialect.provider == "anthropic"]
 BY_A_LINK = {"images.file"}  # the path is given by an answer
 
@@ -62,7 +62,7 @@ class Broken(Plain):
 
 
 def test_a_dialect_that_fails_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers.registry, "dialects", lambda: (Broken(), *ANTHROPIC))
+    monkeypatch.setattr(registry, "dialects", lambda: (Broken(), *ANTHROPIC))
     told = providers.listing()
     assert (told["status"], told["failed"]) == ("failed", 1)
     assert told["providers"][0]["health"]["status"] == "failed"
@@ -76,7 +76,7 @@ def test_a_dialect_that_raises_does_not_hide_the_others(monkeypatch: pytest.Monk
     broken.routes = (replace(broken.routes[0], body={1, 2}),)  # no JSON
     silent = Broken()
     silent.routes = ()
-    monkeypatch.setattr(providers.registry, "dialects", lambda: (broken, silent))
+    monkeypatch.setattr(registry, "dialects", lambda: (broken, silent))
     states = [item["health"] for item in providers.listing()["providers"]]
     assert [state["status"] for state in states] == ["failed", "unknown"]
     assert states[0]["reasons"][0].startswith("TypeError: ")

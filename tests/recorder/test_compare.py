@@ -14,7 +14,7 @@ from strategies import bodies, exchanges
 
 from llm_simulator.recorder.compare import LEAST_MS, MOST, compare
 from llm_simulator.telemetry.drift import Aspect, Change, Checked, Drift, Times, Verification
-from llm_simulator.types import Exchange, Headers, RawRequest
+from llm_simulator.types import Exchange, Headers, Message, RawRequest
 
 MS = 1_000_000
 JSON_TYPE: Headers = (("content-type", "application/json"),)
@@ -131,6 +131,22 @@ def test_answers_that_are_no_completions_are_compared_by_value() -> None:
     sound = (("content-type", "audio/mpeg"),)
     one, two = (answered(data, path="/v1/audio/speech", headers=sound) for data in (b"\xff\xf3a", b"\xff\xf3bc"))
     assert [str(c) for c in compare(one, two).changes] == ["body was 3 bytes, is 4 others"]
+
+
+def test_what_the_server_of_a_websocket_says_is_its_answer() -> None:
+    def talk(*said: bytes, asked: bytes = b'{"type": "hello"}') -> Exchange:
+        messages = (Message("client", 1, asked, 1), *(Message("server", 1, data, 9 * MS) for data in said))
+        return answered(b"", path="/v1/realtime", status=101, headers=(), chunks=(), messages=messages)
+
+    before = talk(b'{"type": "session.created", "n": 1}', b'{"type": "done"}')
+    assert compare(before, talk(b'{"type": "session.created", "n": 1}', b'{"type": "done"}', asked=b"{}")).changes == ()
+    after = talk(b'{"type": "session.created", "n": "1"}', b'{"type": "failed"}')
+    assert [str(change) for change in compare(before, after).changes] == [
+        "$.n was number, is string",
+        '$.type was "session.created, done", is "session.created, failed"',
+    ]
+    assert compare(before, after).before == Times(9.0, 9.0)
+    assert [str(c) for c in compare(talk(b"\xff"), talk(b"\xfe\xfe")).changes] == ["body was 1 bytes, is 2 others"]
 
 
 def test_long_texts_show_where_they_begin_to_differ() -> None:

@@ -113,6 +113,16 @@ def test_little_effort_is_no_thought(effort: str) -> None:
     assert made(replace(ASK, thinking=Thinking(effort)), Style()) == made(ASK, Style())
 
 
+def test_a_sparing_model_often_does_not_think() -> None:
+    def thinks(effort: str) -> int:
+        ask = replace(ASK, thinking=Thinking(effort, sparing=True))
+        return sum(made(ask, Style(), call=b"%d" % call).reasoning > 0 for call in range(200))
+
+    assert thinks("low") < 40
+    assert 70 < thinks("medium") < 130
+    assert thinks("max") > 170
+
+
 def test_more_effort_is_more_thought() -> None:
     means = [
         sum(made(replace(ASK, thinking=Thinking(effort)), Style(), call=b"%d" % call).reasoning for call in range(60))

@@ -30,6 +30,17 @@ def test_a_limit_is_met_to_the_token(model: str, limit: int) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
+def test_lorem_is_as_exact(model: str) -> None:
+    writer = for_model(model, "lorem")
+    for limit in (1, 2, 3, 7, 50, 333):
+        written = writer.write(rng("lorem", limit), 10_000, limit)
+        assert written.tokens == limit == tokens.count(written.text, model)
+    for target in range(1, 200, 7):
+        written = writer.write(rng("lorem target", target), target)
+        assert target <= written.tokens == tokens.count(written.text, model)
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_a_target_ends_as_a_sentence(model: str) -> None:
     for target in range(1, 400, 3):
         written = for_model(model).write(rng("target", target), target)

@@ -143,6 +143,23 @@ def test_images_and_documents_are_counted(client: Anthropic) -> None:
     assert tokens(written) > plain + 90
 
 
+def test_sources(client: Anthropic) -> None:
+    tools: Any = [{"type": "web_search_20250305", "name": "web_search"}]
+    with client.messages.stream(
+        model=MODEL, max_tokens=300, tools=tools, messages=[{"role": "user", "content": "The weather in Ulm?"}]
+    ) as stream:
+        kinds = {event.type for event in stream}
+        message = stream.get_final_message()
+    assert list(unknown(message)) == []
+    assert [block.type for block in message.content][:2] == ["server_tool_use", "web_search_tool_result"]
+    assert "citation" in kinds
+    source: Any = {"type": "text", "media_type": "text/plain", "data": "The sky is green. Grass is blue."}
+    document: Any = {"type": "document", "source": source, "citations": {"enabled": True}}
+    content: Any = [document, {"type": "text", "text": "What colour is it?"}]
+    message = client.messages.create(model=MODEL, max_tokens=300, messages=[{"role": "user", "content": content}])
+    assert any(block.type == "text" and block.citations for block in message.content)
+
+
 def test_the_prompt_cache_is_written_then_read(client: Anthropic) -> None:
     system: Any = [{"type": "text", "text": "Rules of the house. " * 1000, "cache_control": {"type": "ephemeral"}}]
     turns: Any = [{"role": "user", "content": "Hello"}]

@@ -166,6 +166,29 @@ def test_models(client: genai.Client, vertex: genai.Client) -> None:
     assert (vertex.models.get(model=MODEL).name or "").endswith(MODEL)
 
 
+def test_googles_own_tools(client: genai.Client) -> None:
+    tools: Any = [{"code_execution": {}}, {"google_search": {}}]
+    found = client.models.generate_content(model=MODEL, contents="The sum?", config=config(tools=tools))
+    assert found.executable_code
+    assert found.code_execution_result
+    assert found.text
+    assert found.candidates
+    grounding = found.candidates[0].grounding_metadata
+    assert grounding is not None
+    assert grounding.web_search_queries
+
+
+def test_cached_contents_are_billed_apart(client: genai.Client) -> None:
+    cache = client.caches.create(model=MODEL, config={"contents": ["word " * 3000], "ttl": "300s"})
+    assert cache.usage_metadata is not None
+    found = client.models.generate_content(model=MODEL, contents="Hello", config=config(cached_content=cache.name))
+    usage = found.usage_metadata
+    assert usage is not None
+    assert usage.cached_content_token_count == cache.usage_metadata.total_token_count
+    assert (usage.prompt_token_count or 0) > (usage.cached_content_token_count or 0)
+    client.caches.delete(name=cache.name or "")
+
+
 def test_interactions(client: genai.Client) -> None:
     made: Any = client.interactions.create(model=MODEL, input="Hello")
     assert made.status in ("completed", "incomplete")

@@ -125,3 +125,20 @@ def test_an_answer_without_content_type_gets_none() -> None:
 def test_the_flag() -> None:
     with command_serving("--validation", "provider", "--mode", "simulate") as (base_url, _):
         assert ask(base_url, CHAT, {"model": "gpt-4o", "messages": HI}).status == 401
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "status"), [("no-such-model", "sk-abcdefghijkl", 404), ("gpt-realtime", "sk-bad", 401)]
+)
+def test_a_realtime_handshake_is_declined(model: str, key: str, status: int) -> None:
+    upgrade = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "authorization": f"Bearer {key}",
+    }
+    with serving(STRICT) as server:
+        got = ask(server.base_url, f"/v1/realtime?model={model}", headers=upgrade)
+    assert got.status == status
+    assert error(got)["code"] == ("model_not_found" if status == 404 else "invalid_api_key")
