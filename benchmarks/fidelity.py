@@ -7,9 +7,13 @@ compared: keys and their types, kinds of events and their order, order of keys, 
 header values. Three shares each: what agrees; the same of what can agree (like for like); and what agrees or deviates for an
 accepted reason. The reasons:
 
-  older recording   only later recordings of the endpoint have it so: it cannot agree
-  content           the model answered otherwise (a tool call and not text), which is not a matter of format: it cannot agree
-  varies            other recordings of the endpoint have it so, this one has not (model, account, region)
+  older recording     later recordings of the endpoint have another form: it cannot agree
+  undated recording   the form came on one day, to stay, and this recording may be from before: it cannot agree
+  chance              recordings of the same model and day have both: it cannot always agree
+  content             the model answered otherwise (a tool call and not text), which is not a matter of format: it cannot agree
+  foreign             the host is a proxy or a placeholder whose format is not known: it cannot agree
+  varies              other recordings of the endpoint have it so, this one has not (model, account, region)
+  on purpose          we leave it out (alt-svc)
 
 `--deviations` lists all others, `--all` those, too. `--since 2026-01-01` looks at later recordings only. `--validity` holds the
 genuine replies and our answers against the published schemas and the SDKs' own models instead. Answers come from the

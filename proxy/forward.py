@@ -267,6 +267,7 @@ async def serve(setup: Setup, *, host: str, port: int, confdir: str) -> int:
     proxy = master(setup, door, host=host, port=port, confdir=confdir)
     ending = threading.Thread(target=_when_orphaned, args=(proxy.shutdown,), daemon=True)
     running = asyncio.create_task(proxy.run())
+    ending.start()  # before all else: a door that never gets ready must not outlive its parent
     ready = asyncio.create_task(door.ready.wait())
     await asyncio.wait((running, ready), return_when=asyncio.FIRST_COMPLETED)
     bound = proxy.addons.get("proxyserver").listen_addrs()
@@ -274,7 +275,6 @@ async def serve(setup: Setup, *, host: str, port: int, confdir: str) -> int:
         running.cancel()
         return 1
     tell({"port": bound[0][1]})
-    ending.start()
     await running
     logging.disable()  # whoever is cut off now would only complain about that
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llm_simulator.cli import verified
+from llm_simulator.telemetry import prices
 from llm_simulator.telemetry.tally import Line, Tally
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ class Summary:
         """The lines under the table, only those that say something; at most `most` changed calls of mode verify."""
         attempts = sum(self.egress.values())
         hosts = ", ".join(f"{host} ({count})" for host, count in sorted(self.egress.items()))
+        total = self.tally.total()
         lines = [
+            prices.told(total.spent_usd, total.saved_usd),
             f"egress attempts refused: {attempts} — {hosts}" if attempts else "",
             f"recordings not used: {len(self.unused)} (ids {_some(self.unused)})" if self.unused else "",
             f"recordings not touched by this run: {self.untouched}" if self.untouched else "",

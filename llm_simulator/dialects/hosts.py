@@ -1,7 +1,7 @@
 """The chat completions format as each host spells it: a table of deviations from OpenAI's, and a few lines for each.
 
-Sources: recorded answers of OpenAI, Azure, Groq, Mistral, Together, DeepSeek and vLLM (their newest form); the API references
-of xAI, OpenRouter, Perplexity, Fireworks, Ollama and Gemini's compatible path, of which nothing was recorded.
+Sources: recorded answers of OpenAI, Azure, Groq, Mistral, Together, DeepSeek and vLLM (their newest form). Of xAI, OpenRouter,
+Perplexity, Fireworks, Ollama /v1 and Gemini's compatible path nothing was recorded: their rows are recalled from their APIs.
 """
 
 from __future__ import annotations

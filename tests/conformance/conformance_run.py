@@ -99,7 +99,7 @@ def _second_line() -> str:
         if not (place / ".complete").exists():
             shutil.rmtree(place, ignore_errors=True)
             subprocess.run([sys.executable, "-m", "venv", place], check=True)
-            pip = (str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check")
+            pip = (str(python), "-m", "pip", "install", "-q", "--no-compile", "--disable-pip-version-check")
             subprocess.run([*pip, "-r", lists[0], "-c", lists[1]], check=True)
             (place / ".complete").touch()
     return str(python)

@@ -36,7 +36,10 @@ from llm_simulator.types import (
 
 ID = "0123456789abcdef" * 2
 ANTHROPIC_BODY = {"model": "claude-sonnet-4-5", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
-GEMINI_BODY = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
+GEMINI_BODY = {
+    "contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+    "generationConfig": {"thinkingConfig": {"includeThoughts": True}},
+}
 COHERE_BODY = {"model": "command-a-03-2025", "messages": [{"role": "user", "content": "hi"}]}
 VERTEX_PATH = "/v1/projects/p/locations/us-central1/publishers/google/models/gemini-2.5-pro:generateContent"
 

@@ -176,10 +176,14 @@ def test_headers(host: str, path: str, wanted: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "path"), [("localhost:11434", "/api/embeddings"), ("bedrock-runtime.x.amazonaws.com", "/x/embeddings")]
+    ("host", "path", "family"),
+    [
+        ("localhost:11434", "/api/embeddings", "ollama.native"),
+        ("bedrock-runtime.x.amazonaws.com", "/x/embeddings", "opaque"),
+    ],
 )
-def test_other_formats_are_not_ours(host: str, path: str) -> None:
-    assert embeddings("x", path=path, host=host).family == "opaque"
+def test_other_formats_are_not_ours(host: str, path: str, family: str) -> None:
+    assert embeddings("x", path=path, host=host).family == family
 
 
 # Genuine traffic
@@ -216,7 +220,7 @@ def shape(value: JSON) -> JSON:
 def test_recorded_requests_get_answers_of_the_recorded_shape_and_usage(shared: Path) -> None:
     seen = 0
     for call, genuine, source in recorded(shared):
-        if call.family == "opaque":  # Ollama's own format
+        if call.family == "ollama.native":
             continue
         seen += 1
         found = answer(call, desk())

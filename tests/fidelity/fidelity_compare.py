@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import fidelity_headers as headers
 from fidelity_corpus import Answered, Corpus, Recording, call_of, genuine, is_simulated, parts_of
@@ -12,6 +12,7 @@ from fidelity_known import (
     ASIDE,
     CHANCE,
     CONTENT,
+    FOREIGN,
     HEADERS,
     LACKING,
     LEFT_OUT,
@@ -44,7 +45,7 @@ class Deviation:
 class Score:
     """Counts of one aspect: how many things were compared, agree, and deviate for an accepted reason.
 
-    `aside` are those that cannot agree: older recordings, chance, answers of another kind. `varying` could: others have it so.
+    `aside` are those that cannot agree (see `ASIDE`). `varying` could: other recordings of the endpoint have it so.
     """
 
     of: int = 0
@@ -280,6 +281,8 @@ def _count(result: Result, score: Score, deviation: Deviation, source: str) -> N
     if deviation.reason == AGREES:
         score.agree += 1
         return
+    if deviation.group.startswith("other "):
+        deviation = replace(deviation, reason=FOREIGN)
     score.aside += deviation.reason in ASIDE
     score.varying += deviation.reason in (VARIES, ON_PURPOSE)
     result.note(deviation, source)

@@ -17,7 +17,6 @@ from typing import Any
 
 from llm_simulator import dialects
 from llm_simulator.dialects.base import Dialect
-from llm_simulator.dialects.fields import as_object
 from llm_simulator.simulator.engine import Engine
 from llm_simulator.simulator.style import Style
 from llm_simulator.types import Call, Headers, Part, RawRequest, Reasoning, Text, ToolCall
@@ -240,6 +239,8 @@ def parts_of(recording: Recording, answered: Answered) -> str:
     kinds = Counter(_name(part) for choice in found.choices for part in choice.parts)
     several = kinds["tool"] > len(found.choices)
     names = ["tools" if kind == "tool" and several else kind for kind in kinds]
+    if re.search(rb'"type": ?"refusal"', answered.body):  # Responses: a part of its own, which reads as text
+        names = ["refusal"]
     finishes = dict.fromkeys(choice.finish.value for choice in found.choices)
     return f"{'+'.join(names) or 'nothing'}|{'+'.join(finishes)}"
 
@@ -247,7 +248,7 @@ def parts_of(recording: Recording, answered: Answered) -> str:
 def _name(part: Part) -> str:
     match part:
         case Text():
-            return "refusal" if as_object(part.extra).get("type") == "refusal" else "text"
+            return "text"
         case Reasoning():
             return "reasoning"
         case ToolCall():

@@ -11,12 +11,13 @@ AGREES = "agrees"
 OLDER = "older recording: another form on later days"
 UNDATED = "undated recording: all dated ones have it so from a certain day on, and none before"
 CHANCE = "chance: recordings of the same model and day have both"
+FOREIGN = "foreign: the host is a proxy or a placeholder of which we know nothing"
 CONTENT = "content: the answers are not of the same kind"
 VARIES = "varies: other recordings of the same endpoint have it so"
 NEVER = "never recorded so"
 ON_PURPOSE = "on purpose: it would send clients past us, to a port where nobody listens"
 LACKING = "every recording of this endpoint and kind has it"
-ASIDE = frozenset((OLDER, UNDATED, CHANCE, CONTENT))
+ASIDE = frozenset((OLDER, UNDATED, CHANCE, CONTENT, FOREIGN))
 """These cannot agree, whatever we answer."""
 EXPLAINED = ASIDE | {VARIES, ON_PURPOSE}
 LEFT_OUT = frozenset(("alt-svc",))

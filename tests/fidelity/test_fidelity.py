@@ -18,22 +18,25 @@ def result(shared: Path) -> Result:
 
 
 @pytest.mark.parametrize(
-    ("aspect", "agree", "with_reasons"),
+    ("aspect", "agree", "like_for_like", "with_reasons"),
     [
-        ("status", 0.99, 0.99),
-        ("keys", 0.79, 0.98),
-        ("kinds", 0.86, 0.98),
-        ("order of kinds", 0.74, 0.97),
-        ("order of keys", 0.96, 0.99),
-        ("layout", 0.92, 0.97),
-        ("headers", 0.77, 0.95),
-        ("header formats", 0.98, 0.98),
+        ("status", 1.0, 1.0, 1.0),
+        ("keys", 0.85, 0.985, 0.995),
+        ("kinds", 0.93, 0.985, 0.995),
+        ("order of kinds", 0.88, 0.94, 0.98),
+        ("order of keys", 0.97, 0.97, 0.995),
+        ("layout", 0.94, 0.95, 0.99),
+        ("headers", 0.88, 0.95, 0.985),
+        ("header formats", 0.995, 0.995, 0.995),
     ],
 )
-def test_shares_that_agree(result: Result, aspect: str, agree: float, with_reasons: float) -> None:
+def test_shares_that_agree(
+    result: Result, aspect: str, agree: float, like_for_like: float, with_reasons: float
+) -> None:
     score = result.total(aspect)
     assert score.of > 200
     assert score.share >= agree
+    assert score.like_for_like >= like_for_like
     assert score.after_reasons >= with_reasons
 
 

@@ -156,8 +156,8 @@ def test_sources(client: Anthropic) -> None:
     source: Any = {"type": "text", "media_type": "text/plain", "data": "The sky is green. Grass is blue."}
     document: Any = {"type": "document", "source": source, "citations": {"enabled": True}}
     content: Any = [document, {"type": "text", "text": "What colour is it?"}]
-    message = client.messages.create(model=MODEL, max_tokens=300, messages=[{"role": "user", "content": content}])
-    assert any(block.type == "text" and block.citations for block in message.content)
+    cited = client.messages.create(model=MODEL, max_tokens=300, messages=[{"role": "user", "content": content}])
+    assert any(block.type == "text" and block.citations for block in cited.content)
 
 
 def test_the_prompt_cache_is_written_then_read(client: Anthropic) -> None:
