@@ -16,7 +16,7 @@ from llm_simulator.dialects import jsonstyle, openai_files, openai_rest
 from llm_simulator.dialects.base import Desk, Plain, Route, Shelf
 from llm_simulator.dialects.fields import Object, as_count, as_object, as_text, load
 from llm_simulator.dialects.ids import digest
-from llm_simulator.dialects.openai_rest import refusal
+from llm_simulator.dialects.openai_words import refusal
 from llm_simulator.dialects.routes import OPENAI_BATCHES
 from llm_simulator.dialects.structure import Rule
 from llm_simulator.types import JSON, Call, Condition, RawRequest, Reply, header

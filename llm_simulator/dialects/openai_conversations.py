@@ -11,8 +11,7 @@ from urllib.parse import unquote
 from llm_simulator.dialects import azure_chat, jsonstyle, openai_chat, openai_headers
 from llm_simulator.dialects.base import Desk, Plain, Route, Shelf
 from llm_simulator.dialects.fields import Object, as_list, as_object, objects
-from llm_simulator.dialects.openai_check import BAD_JSON, method_not_allowed
-from llm_simulator.dialects.openai_responses_check import item_faults, refusal, worded
+from llm_simulator.dialects.openai_responses_check import item_faults
 from llm_simulator.dialects.openai_responses_ids import Ids
 from llm_simulator.dialects.openai_responses_inputs import (
     CONVERSATION,
@@ -21,6 +20,7 @@ from llm_simulator.dialects.openai_responses_inputs import (
     item_of,
     listed,
 )
+from llm_simulator.dialects.openai_words import BAD_JSON, method_not_allowed, refusal, worded
 from llm_simulator.dialects.reading import json_object, kind, maybe_json, semantic
 from llm_simulator.dialects.routes import AZURE_CONVERSATIONS, OPENAI_CONVERSATIONS
 from llm_simulator.dialects.structure import Rule, fault_in, first

@@ -22,7 +22,7 @@ from llm_simulator.dialects.base import Desk, Plain, Route
 from llm_simulator.dialects.fields import as_list, as_object, is_integer, load
 from llm_simulator.dialects.hosts import name_of
 from llm_simulator.dialects.ids import digest
-from llm_simulator.dialects.openai_rest import refusal
+from llm_simulator.dialects.openai_words import refusal
 from llm_simulator.dialects.routes import OPENAI_EMBEDDINGS
 from llm_simulator.dialects.structure import Rule, fits
 from llm_simulator.dialects.vectors import embed

@@ -17,8 +17,8 @@ from llm_simulator.dialects import jsonstyle, openai_rest
 from llm_simulator.dialects.base import Desk, Plain, Route
 from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, dump, load, without
 from llm_simulator.dialects.ids import code, digest, rfc3339, uuid
-from llm_simulator.dialects.openai_rest import refusal
 from llm_simulator.dialects.openai_wire import ALPHANUMERIC
+from llm_simulator.dialects.openai_words import refusal
 from llm_simulator.dialects.pictures import FORMS, MOST_PIXELS, picture
 from llm_simulator.dialects.routes import OPENAI_IMAGES
 from llm_simulator.dialects.structure import Rule

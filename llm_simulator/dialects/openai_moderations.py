@@ -16,6 +16,7 @@ from llm_simulator.dialects import jsonstyle, openai_rest
 from llm_simulator.dialects.base import Desk, Plain, Route
 from llm_simulator.dialects.fields import Object, as_list, as_object, as_text
 from llm_simulator.dialects.ids import digest
+from llm_simulator.dialects.openai_words import refusal
 from llm_simulator.dialects.routes import OPENAI_MODERATIONS
 from llm_simulator.dialects.structure import Rule
 from llm_simulator.types import JSON, Call, Condition, RawRequest, Reply
@@ -130,9 +131,9 @@ def _wrong(given: JSON) -> Condition | None:
         return None
     if not items:
         text = "Invalid 'input': empty array. Expected an array with minimum length 1, but got an empty array instead."
-        return openai_rest.refusal("empty_array", text, "input", "empty_array")
+        return refusal("empty_array", text, "input", "empty_array")
     text = "Invalid type for 'input': expected one of a string, an array of strings or an array of text and image_url parts."
-    return openai_rest.refusal("invalid_type", text, "input", "invalid_type")
+    return refusal("invalid_type", text, "input", "invalid_type")
 
 
 def _inputs(given: JSON) -> list[_Input]:

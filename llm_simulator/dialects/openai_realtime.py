@@ -14,8 +14,8 @@ from llm_simulator.dialects import azure_chat, jsonstyle, openai_chat, openai_re
 from llm_simulator.dialects.base import Ask, Desk, Dialect, Plain, Route, Talk, Tool, Turn
 from llm_simulator.dialects.fields import as_list, as_object, as_text, is_integer, objects
 from llm_simulator.dialects.ids import code
-from llm_simulator.dialects.openai_check import method_not_allowed
 from llm_simulator.dialects.openai_realtime_talk import Conversation, session_of
+from llm_simulator.dialects.openai_words import method_not_allowed
 from llm_simulator.dialects.reading import maybe_json
 from llm_simulator.dialects.routes import OPENAI_REALTIME
 from llm_simulator.types import JSON, Call, Completion, Condition, RawRequest, Reply, header

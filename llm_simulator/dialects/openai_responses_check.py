@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llm_simulator.dialects.fields import as_list, as_object
-from llm_simulator.dialects.openai_check import BAD_JSON, method_not_allowed
+from llm_simulator.dialects.openai_words import BAD_JSON, method_not_allowed, refusal, worded
 from llm_simulator.dialects.structure import Fault, Rule, fault_in, first
 from llm_simulator.types import JSON, Call, Condition
 
@@ -57,17 +57,6 @@ _FUNCTION = (
 _FORMAT = (Rule("type", "string", required=True),)
 _SCHEMA = (Rule("name", "string", required=True), Rule("schema", "object", required=True), Rule("strict", "boolean"))
 
-_WANTED = {
-    "string": "a string",
-    "integer": "an integer",
-    "number": "a decimal",
-    "boolean": "a boolean",
-    "array": "an array",
-    "object": "an object",
-    "string|array": "one of a string or array of objects",
-    "string|object": "one of a string or object",
-}
-_OF_OBJECTS = ("tools",)
 _GENERATING = ("responses.create", "responses.input_tokens", "responses.compact")
 
 
@@ -132,42 +121,3 @@ def item_faults(item: JSON, path: tuple[str | int, ...]) -> Iterator[Fault | Non
             yield fault_in(part, _PART, (*path, "content", place))
     elif isinstance(kind, str):
         yield fault_in(item, _OF_KIND.get(kind, ()), path)
-
-
-def worded(fault: Fault) -> Condition:
-    if not fault.path:
-        return refusal("bad_json", BAD_JSON, extra={"problem": f"the body is {_got(fault.found)}, not a JSON object"})
-    where = _spelled(fault.path)
-    if fault.missing:
-        message = f"Missing required parameter: '{where}'."
-        return refusal("missing_parameter", message, where, "missing_required_parameter")
-    wanted = "an array of objects" if fault.path[-1] in _OF_OBJECTS and fault.kind == "array" else _WANTED[fault.kind]
-    message = f"Invalid type for '{where}': expected {wanted}, but got {_got(fault.found)} instead."
-    return refusal("invalid_type", message, where, "invalid_type")
-
-
-def _spelled(path: tuple[str | int, ...]) -> str:
-    """`input[0].content`: names with dots, places in brackets."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
-
-
-def _got(value: JSON) -> str:
-    match value:
-        case bool():
-            return "a boolean"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case dict():
-            return "an object"
-        case int():
-            return "an integer"
-        case _:
-            return "a decimal number"
-
-
-def refusal(
-    name: str, message: str, param: str | None = None, code: str | None = None, extra: JSON = None, status: int = 400
-) -> Condition:
-    return Condition(name, status, message, param, code, "invalid_request_error", retry=False, extra=extra)

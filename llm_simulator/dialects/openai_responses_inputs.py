@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 
 from llm_simulator.dialects.base import Shelf
 from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, objects
-from llm_simulator.dialects.openai_responses_check import refusal
 from llm_simulator.dialects.openai_responses_ids import Ids
+from llm_simulator.dialects.openai_words import refusal
 from llm_simulator.types import Condition
 
 CONVERSATION = "conversation"

@@ -12,7 +12,6 @@ from hashlib import blake2b
 
 from llm_simulator.dialects.base import Shelf
 from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, objects
-from llm_simulator.dialects.openai_responses_check import refusal
 from llm_simulator.dialects.openai_responses_inputs import (
     CONVERSATION,
     append,
@@ -23,6 +22,7 @@ from llm_simulator.dialects.openai_responses_inputs import (
 )
 from llm_simulator.dialects.openai_responses_items import Item
 from llm_simulator.dialects.openai_responses_write import Draft, underway
+from llm_simulator.dialects.openai_words import refusal
 from llm_simulator.errors import SimulatorError
 from llm_simulator.types import Call, Condition
 

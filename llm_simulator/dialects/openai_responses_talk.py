@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from llm_simulator.dialects.base import Desk, Reaction
 from llm_simulator.dialects.fields import Object, as_text, load, spelled
-from llm_simulator.dialects.openai_responses_check import check, refusal
+from llm_simulator.dialects.openai_responses_check import check
 from llm_simulator.dialects.openai_responses_shelf import expanded, keep
 from llm_simulator.dialects.openai_responses_write import draft
+from llm_simulator.dialects.openai_words import refusal
 from llm_simulator.types import Call, Completion, Condition, RawRequest
 
 CREATE, TURN = "responses.create", "responses.turn"

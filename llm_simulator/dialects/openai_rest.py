@@ -14,14 +14,14 @@ from llm_simulator.cassettes.multipart import Part, parts_of
 from llm_simulator.dialects import azure_chat, host_headers, openai_chat, openai_headers
 from llm_simulator.dialects.azure_chat import deployment
 from llm_simulator.dialects.base import Dialect
-from llm_simulator.dialects.fields import Object, as_object, is_integer
+from llm_simulator.dialects.fields import Object, as_object
 from llm_simulator.dialects.hosts import name_of
 from llm_simulator.dialects.ids import code, digest, uuid
 from llm_simulator.dialects.openai_chat import request_id
-from llm_simulator.dialects.openai_check import BAD_JSON, method_not_allowed
 from llm_simulator.dialects.openai_wire import ALPHANUMERIC
+from llm_simulator.dialects.openai_words import BAD_JSON, method_not_allowed, refusal, worded
 from llm_simulator.dialects.reading import BODY_LIMIT, json_object, text_field, wants_stream
-from llm_simulator.dialects.structure import Fault, Rule, fault_in
+from llm_simulator.dialects.structure import Rule, fault_in
 from llm_simulator.redact.coding import CodingError, decode
 from llm_simulator.types import JSON, Call, Condition, Headers, RawRequest, Reply, Usage, header
 
@@ -37,17 +37,6 @@ _FORM = "multipart/form-data"
 _FIELD = re.compile(r"([^\[\]]+)(?:\[([^\[\]]*)\])?")
 _REQUESTS, _TOKENS = 10_000, 10_000_000  # a minute: what recorded headers of embeddings calls show
 _AZURE_REQUESTS, _AZURE_TOKENS = 120, 120_000
-
-_WANTED = {
-    "string": "a string",
-    "integer": "an integer",
-    "number": "a decimal",
-    "boolean": "a boolean",
-    "array": "an array",
-    "object": "an object",
-    "string|array": "one of a string or array",
-}
-_FAULT_NAMES = {True: "missing_required_parameter", False: "invalid_type"}
 
 
 def speaks_openai(provider: str, path: str) -> bool:
@@ -163,51 +152,12 @@ def no_model() -> Condition:
     return refusal("missing_model", "you must provide a model parameter")
 
 
-def worded(fault: Fault) -> Condition:
-    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.path).removeprefix(".")
-    name = _FAULT_NAMES[fault.missing]
-    if fault.missing:
-        return refusal(name, f"Missing required parameter: '{where}'.", where, name)
-    message = f"Invalid type for '{where}': expected {_wanted(fault.kind)}, but got {_got(fault.found)} instead."
-    return refusal(name, message, where, name)
-
-
-def _wanted(kind: str) -> str:
-    return _WANTED.get(kind) or "one of " + " or ".join(_WANTED[name] for name in kind.split("|"))
-
-
-def _got(value: JSON) -> str:
-    match value:
-        case bool():
-            return "a boolean"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case dict():
-            return "an object"
-        case _:
-            return "an integer" if is_integer(value) else "a decimal number"
-
-
 def invalid_value(where: str, given: str, allowed: Iterable[str]) -> Condition:
     *others, last = (f"'{name}'" for name in allowed)
     listed = f"{', '.join(others)}, and {last}" if others else last
     return refusal(
         "invalid_value", f"Invalid value: '{given}'. Supported values are: {listed}.", where, "invalid_value"
     )
-
-
-def refusal(
-    name: str,
-    message: str,
-    param: str | None = None,
-    code: str | None = None,
-    *,
-    status: int = 400,
-    extra: JSON = None,
-) -> Condition:
-    return Condition(name, status, message, param, code, "invalid_request_error", retry=False, extra=extra)
 
 
 def refuse(condition: Condition, call: Call) -> Reply:

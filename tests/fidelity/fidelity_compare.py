@@ -152,7 +152,7 @@ def _keys(
     for path in sorted(theirs.keys.keys() | ours.keys.keys()):
         score.of += 1
         reason, what, detail = _key(path, theirs, ours, known, occasion_of(recording))
-        if reason != AGREES and (novel or (not same and reason != NEVER)):
+        if reason not in ASIDE | {AGREES} and (novel or (not same and reason != NEVER)):
             reason = CONTENT
         _count(result, score, Deviation(recording.group, what, path, detail, reason), recording.source)
 
@@ -206,7 +206,7 @@ def _kinds(
             reason, detail = known.why_extra(f"kind {kind}", WHOLE, occasion), "we send it"
         elif kind not in ours.kinds:
             reason, detail = known.why_lacking(f"kind {kind}", WHOLE, occasion), "we do not send it"
-        if reason != AGREES and (novel or (not same and reason != NEVER)):
+        if reason not in ASIDE | {AGREES} and (novel or (not same and reason != NEVER)):
             reason = CONTENT
         _count(result, scores["kinds"], Deviation(recording.group, "kind", kind, detail, reason), recording.source)
     scores["order of kinds"].of += 1

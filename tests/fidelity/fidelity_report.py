@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fidelity_compare import Deviation, Result, Score
-from fidelity_known import EXPLAINED
+from fidelity_known import ASIDE, EXPLAINED
 
 ASPECTS = ("status", "keys", "kinds", "order of kinds", "order of keys", "layout", "headers", "header formats")
 
@@ -19,9 +19,24 @@ def table(result: Result) -> Iterator[str]:
     for provider, scores in [*sorted(by_provider(result).items()), ("all", _all(result))]:
         yield f"{provider:12}" + "".join(f"{_cell(scores.get(aspect, Score())):>26}" for aspect in ASPECTS)
     yield ""
+    yield from reasons(result)
+    yield ""
     yield "headers per answer (mean; hop-by-hop, body and cookie headers left out)"
     for provider, (theirs, ours) in sorted(result.names.items()):
         yield f"  {provider:12} recorded {_mean(theirs):5.1f}   ours {_mean(ours):5.1f}   of {len(theirs)} exchanges"
+
+
+def reasons(result: Result) -> Iterator[str]:
+    """How many keys and kinds of events deviate for each reason, and whether it is set aside from "like for like"."""
+    counts = {what: Counter[str]() for what in ("keys", "kinds")}
+    for deviation, count in result.deviations.items():
+        if deviation.what in ("key", "type", "kind"):
+            counts["kinds" if deviation.what == "kind" else "keys"][deviation.reason] += count
+    for what, found in counts.items():
+        score = result.total(what)
+        yield f"{what}: {score.of} compared, {score.agree} agree; of the others"
+        for reason, count in found.most_common():
+            yield f"  {count:6}  {'set aside' if reason in ASIDE else 'counted  '}  {reason}"
 
 
 def _cell(score: Score) -> str:
