@@ -143,6 +143,8 @@ class OllamaNative(Plain):
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         error: Object = {"error": condition.message}
+        if condition.code is not None:
+            error["code"] = condition.code  # its own errors have none; ours (a miss) are told by it
         if condition.extra is not None:
             error["llm_simulator"] = condition.extra
         return Reply(condition.status, (*_JSON, *condition.headers), jsonstyle.compact(error))

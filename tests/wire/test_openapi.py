@@ -36,7 +36,7 @@ TAGS = ("llm-simulator", "openai", "azure", "anthropic", "gemini", "vertex", "co
 """The other hosts speak OpenAI's format, too."""
 CONFIG = "[phases.coverage]\nunexpected-methods = []\n"
 """A method that no provider has is not simulated: 501, like every endpoint that we do not cover."""
-NOT_TRIED = r":predict$|^/api\.cohere\.com/v1/chat$"
+NOT_TRIED = r":predict$|^/api\.cohere\.com/v1/(chat|generate)$"
 """Other models than embedders predict nothing here (501); lines of JSON called application/stream+json are not JSON."""
 
 
