@@ -30,8 +30,9 @@ types-capture: setup-test  ## the HTTPS_PROXY door against mitmproxy's types, in
 	python=$$($(BIN)/python tests/wire/door_rig.py) && $(BIN)/mypy --config-file= --strict --allow-untyped-calls \
 	  --cache-dir .mypy_cache/capture --python-executable "$$python" proxy/forward.py
 
-unit: setup-test        ## the quick part: no sockets, no recordings of others, seconds
-	$(BIN)/pytest -q -m "not wire and not shared" -n auto $(ARGS)
+QUICK := $(addprefix --ignore=tests/,wire sdk fidelity conformance)
+unit: setup-test        ## the quick part: no sockets, no SDKs, no recordings of others, seconds
+	$(BIN)/pytest -q -m "not wire and not shared" $(QUICK) -n auto $(ARGS)
 
 compatibility: setup-test ## run every SDK against the server and write docs/compatibility.md
 	PYTHONPATH=tests/wire $(BIN)/python tests/conformance/compatibility.py

@@ -154,7 +154,7 @@ def _model(call: Call, body: Object) -> str:
     """DALL-E 2, unless something is edited or asked for that only GPT images have."""
     if call.model:
         return call.model
-    gpt = call.operation == "images.edits" or _GPT_FIELDS & body.keys() or body.get("quality") in _TOKENS
+    gpt = call.operation == "images.edits" or _GPT_FIELDS & body.keys() or as_text(body.get("quality")) in _TOKENS
     return _GPT_DEFAULT if gpt else _DALLE_DEFAULT
 
 

@@ -108,7 +108,7 @@ TEXT = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "api_key", "b c", "é"]), TEXT.map("".join)), st.booleans())
 def test_any_mixture(body: dict[str, str], ascii: bool) -> None:
     live = raw(json.dumps(body, ensure_ascii=ascii).encode())

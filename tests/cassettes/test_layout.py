@@ -62,7 +62,7 @@ def test_other_bodies_are_not_shown_as_json(body: str) -> None:
     assert show(body) is None
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(json_bodies())
 def test_what_is_shown_comes_back(body: bytes) -> None:
     text = body.decode("utf-8", "surrogatepass")

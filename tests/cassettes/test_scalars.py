@@ -17,7 +17,7 @@ plain_texts = texts.filter(lambda text: not any("\ud800" <= c <= "\udfff" for c 
 lines = st.lists(st.sampled_from(["", " ", "  a", "\ta", "a ", "- a", "é", "#", "---", "a: b", "\x85"])).map("\n".join)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(plain_texts)
 def test_a_scalar_reads_as_the_text(text: str) -> None:
     for loader in LOADERS:
@@ -25,7 +25,7 @@ def test_a_scalar_reads_as_the_text(text: str) -> None:
         assert found.value[0].value == text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.one_of(lines, plain_texts))
 def test_a_block_reads_as_the_text(text: str) -> None:
     for loader in LOADERS:

@@ -95,7 +95,7 @@ def test_two_recordings_differ_in_the_metadata_only() -> None:
     )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(exchanges())
 def test_every_exchange_comes_back_and_so_does_the_text(exchange: Exchange) -> None:
     text = dumped(exchange, exchange)

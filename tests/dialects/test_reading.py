@@ -118,7 +118,7 @@ PATHS = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(PATHS) | st.text(max_size=12),
     st.sampled_from(["GET", "POST", "DELETE", "BREW"]),

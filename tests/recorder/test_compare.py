@@ -185,7 +185,7 @@ def test_any_two_exchanges_can_be_compared_and_each_equals_itself(one: Exchange,
     assert compare(one, one).changes == ()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_a_damaged_answer_of_every_provider_can_be_compared(data: st.DataObject) -> None:
     where = data.draw(st.sampled_from(list(PROVIDERS)))

@@ -211,7 +211,7 @@ def places(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
 
 
 @pytest.mark.parametrize("format", GOOD)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_a_value_of_the_wrong_kind_or_none_at_all(format: str, data: st.DataObject) -> None:
     """What is wrong in one interaction costs the other ones nothing."""

@@ -241,7 +241,7 @@ def test_vcr_round_trip(whole: list[tuple[str | bytes, str | bytes, dict[str, li
         assert sorted(item.headers) == sorted((name, value) for name, values in headers.items() for value in values)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.one_of(st.binary(max_size=80), st.text(max_size=80).map(lambda text: text.encode("utf-8", "replace"))))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for name in ("x.yaml", "x.json", "x.jsonl"):
@@ -262,7 +262,7 @@ FIELDS = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(FIELDS, st.dictionaries(FIELDS, JSONS, max_size=5) | JSONS, max_size=4))
 def test_any_interaction_is_read_or_refused_by_name(item: dict[str, object]) -> None:
     for name, document in (

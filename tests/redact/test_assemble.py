@@ -155,7 +155,7 @@ def test_one_place() -> None:
     assert document('{"a": 1} tail', 0, 13).value == '{"a": 1} tail'
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.text(max_size=8),
     st.text(max_size=8),

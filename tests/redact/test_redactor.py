@@ -427,7 +427,7 @@ def ascii_only(text: str) -> str:
     return text.replace("é", "e")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     SECRETS,
     st.sampled_from([*BY_TEXT]),

@@ -148,7 +148,7 @@ def test_a_placeholder_that_completes_a_shape_is_masked_too() -> None:
     assert A20 not in mask(text)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.one_of(

@@ -167,7 +167,7 @@ def test_formats(name: str, pattern: str) -> None:
         assert re.fullmatch(pattern, value_of({"type": "string", "format": name}, rng(name, seed)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ANY_SCHEMA)
 def test_any_schema_is_satisfied_or_named(schema: JSON) -> None:
     made = made_of(schema, rng(json.dumps(schema)))
@@ -175,13 +175,13 @@ def test_any_schema_is_satisfied_or_named(schema: JSON) -> None:
     assert made == made_of(schema, rng(json.dumps(schema)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SIMPLE)
 def test_what_does_not_contradict_itself_is_satisfied(schema: JSON) -> None:
     assert made_of(schema, rng(json.dumps(schema))).problem == ""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(ANY_SCHEMA, SIMPLE)
 def test_the_check_agrees_with_the_library(schema: JSON, other: JSON) -> None:
     for value in (value_of(other, rng(json.dumps(other))), value_of(schema, rng(json.dumps(schema)))):

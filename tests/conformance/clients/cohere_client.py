@@ -166,7 +166,7 @@ def first_streaming() -> None:
     assert events[-1].response.text == text
 
 
-@case("cohere.v1.chat", "tool loop")
+@case("cohere.v1.chat", "tools offered")
 def first_tools() -> None:
     definitions = {"city": {"type": "str", "description": "its name", "required": True}}
     tools: Any = [{"name": TOOL, "description": TOOL_TEXT, "parameter_definitions": definitions}]
