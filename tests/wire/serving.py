@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -16,7 +17,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from llm_simulator.config.settings import Settings
 from llm_simulator.proxy.server import Server
@@ -118,28 +119,31 @@ def command_serving(
 ) -> Generator[tuple[str, Any]]:
     """`llm-simulator serve` as a process; gives its base URL and the process."""
     port = port or free_port()
-    process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", str(port), *arguments],
-        env={**os.environ, **(environ or {})},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
     base_url = f"http://127.0.0.1:{port}"
-    try:
-        wait_ready(base_url, process)
-        yield base_url, process
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
+    with tempfile.TemporaryFile("w+") as said:  # not a pipe: nobody empties it, and a full one stops the server
+        process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", str(port), *arguments],
+            env={**os.environ, **(environ or {})},
+            stderr=said,
+            text=True,
+        )
+        try:
+            wait_ready(base_url, process, said)
+            yield base_url, process
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
 
 
-def wait_ready(base_url: str, process: subprocess.Popen[str], seconds: float = 20) -> None:
-    """Until `/ready` answers 200."""
+def wait_ready(base_url: str, process: subprocess.Popen[str], said: IO[str] | None = None, seconds: float = 20) -> None:
+    """Until `/ready` answers 200. `said` is where the process writes its standard error, if not into a pipe."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            assert process.stderr is not None
-            raise AssertionError(f"the server ended: {process.stderr.read()}")
+            if said is not None:
+                said.seek(0)
+            told = said or process.stderr
+            raise AssertionError(f"the server ended: {told.read() if told is not None else 'it said nothing'}")
         try:
             if ask(base_url, "/ready", timeout=2).status == 200:
                 return
