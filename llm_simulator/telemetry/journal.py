@@ -35,6 +35,7 @@ class Entry:
     virtual_total: float | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cost_usd: float | None = None  # at list prices; None where they, or the tokens, are not known
     adapted: str = ""
     outcome: str = "complete"  # or client-gone, truncated, upstream-failed
     recorded: bool = False
@@ -54,6 +55,8 @@ class Entry:
         """Only what is known: None and "" are left out."""
         named = {name: getattr(self, name) for name in self.__slots__ if name not in _UNSHOWN}
         named["at"] = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
+        if self.cost_usd is not None:
+            named["cost_usd"] = round(self.cost_usd, 8)
         return {name: value for name, value in named.items() if value is not None and value != ""}
 
 

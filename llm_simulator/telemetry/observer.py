@@ -6,7 +6,9 @@ import logging
 
 from llm_simulator.telemetry.journal import Entry, Journal
 from llm_simulator.telemetry.metrics import Metrics
+from llm_simulator.telemetry.prices import cost_of
 from llm_simulator.telemetry.tally import Tally
+from llm_simulator.types import Usage
 
 log = logging.getLogger("llm_simulator.calls")
 
@@ -20,6 +22,10 @@ class Observer:
         self.tally = Tally()
 
     def add(self, entry: Entry) -> None:
+        """Takes a finished call; its cost is worked out here."""
+        if entry.prompt_tokens or entry.completion_tokens:
+            used = Usage(entry.prompt_tokens or 0, entry.completion_tokens or 0)
+            entry.cost_usd = cost_of(entry.provider, entry.model, used)
         self.journal.add(entry)
         self.metrics.add(entry)
         self.tally.add(entry)

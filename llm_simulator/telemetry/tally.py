@@ -8,8 +8,6 @@ from typing import Any
 
 from llm_simulator.telemetry.drift import Checked, Verification
 from llm_simulator.telemetry.journal import Entry
-from llm_simulator.telemetry.prices import cost_of
-from llm_simulator.types import Usage
 
 
 @dataclass(slots=True)
@@ -58,9 +56,7 @@ class Tally:
         line.recorded += entry.recorded
         line.prompt_tokens += entry.prompt_tokens or 0
         line.completion_tokens += entry.completion_tokens or 0
-        cost = (
-            cost_of(entry.provider, entry.model, Usage(entry.prompt_tokens or 0, entry.completion_tokens or 0)) or 0.0
-        )
+        cost = entry.cost_usd or 0.0
         if counted == "forwarded":
             line.spent_usd += cost
         else:

@@ -34,7 +34,7 @@ def test_the_journal_is_bounded_and_says_only_what_is_known() -> None:
 def test_the_tally_counts_by_provider_and_model() -> None:
     tally = Tally()
     for entry in (
-        _entry(prompt_tokens=3, completion_tokens=5),
+        _entry(prompt_tokens=3, completion_tokens=5, cost_usd=5.75e-05),
         _entry("upstream", recorded=True, differs="status was 200, is 500"),
         _entry("simulator"),
         _entry("miss", status=404),

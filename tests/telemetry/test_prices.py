@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from llm_simulator.telemetry.journal import Entry
+from llm_simulator.telemetry.observer import Observer
 from llm_simulator.telemetry.prices import cost_of, dated, told
-from llm_simulator.telemetry.tally import Tally
 from llm_simulator.types import Usage
 
 MILLION = 1_000_000
@@ -63,10 +63,11 @@ def _entry(source: str) -> Entry:
 
 
 def test_a_run_tells_what_it_spent_and_saved() -> None:
-    tally = Tally()
+    observer = Observer(journal_size=9)
     for source in ("upstream", "cassette", "simulator"):
-        tally.add(_entry(source))
-    total = tally.total()
+        observer.add(_entry(source))
+    assert [entry.as_json()["cost_usd"] for entry in observer.journal] == [0.0013] * 3
+    total = observer.tally.total()
     assert total.spent_usd == pytest.approx(0.0013)
     assert total.saved_usd == pytest.approx(0.0026)
     assert told(total.spent_usd, total.saved_usd) == f"at list prices of {dated()}: spent $0.0013, saved $0.0026"
