@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import SHUT_RDWR
 from threading import Thread
 from typing import Any
 
@@ -48,7 +49,7 @@ def provider_talks(socket: ServerConnection) -> None:
         if event["type"] == "stop":
             socket.close(4000, "as you wish")
         elif event["type"] == "abort":
-            socket.socket.close()
+            socket.socket.shutdown(SHUT_RDWR)  # `close` would wait for the thread that reads
             return
         else:
             socket.send(say(type="first", of=event["type"]))
