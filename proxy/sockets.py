@@ -68,7 +68,7 @@ class Dialogue(Protocol):
 
 def is_upgrade(request: web.BaseRequest) -> bool:
     """Whether a request asks for a WebSocket."""
-    return request.headers.get("Upgrade", "").lower() == "websocket" and request.method == "GET"
+    return request.method == "GET" and request.headers.get("Upgrade", "").lower() == "websocket"
 
 
 def protocols(headers: Headers) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 
 from llm_simulator.telemetry.journal import Entry, Journal
 from llm_simulator.telemetry.metrics import Metrics
@@ -11,6 +12,12 @@ from llm_simulator.telemetry.tally import Tally
 from llm_simulator.types import Usage
 
 log = logging.getLogger("llm_simulator.calls")
+
+
+@lru_cache(maxsize=4096)
+def _cost(provider: str, model: str, prompt: int, completion: int) -> float | None:
+    """Calls recur: the same answer costs the same."""
+    return cost_of(provider, model, Usage(prompt, completion))
 
 
 class Observer:
@@ -24,8 +31,7 @@ class Observer:
     def add(self, entry: Entry) -> None:
         """Takes a finished call; its cost is worked out here."""
         if entry.prompt_tokens or entry.completion_tokens:
-            used = Usage(entry.prompt_tokens or 0, entry.completion_tokens or 0)
-            entry.cost_usd = cost_of(entry.provider, entry.model, used)
+            entry.cost_usd = _cost(entry.provider, entry.model, entry.prompt_tokens or 0, entry.completion_tokens or 0)
         self.journal.add(entry)
         self.metrics.add(entry)
         self.tally.add(entry)
