@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -40,7 +41,7 @@ class Forwarding:
         self._scenario = scenario
 
     async def forward(
-        self, call: Call, visit: Visit, entry: Entry, read_ns: int, *, record: bool, recorded: Exchange | None
+        self, call: Call, visit: Visit, entry: Entry, *, record: bool, recorded: Exchange | None
     ) -> Answer:
         """The upstream's answer, recorded where `record`, compared where there is a recording to compare with.
 
@@ -50,10 +51,10 @@ class Forwarding:
         """
         entry.source = Source.UPSTREAM.value
         url = self._upstream.locate(call.raw, call.provider)
-        tap = self._tap(call, visit, read_ns) if record or recorded is not None else None
+        tap = self._tap(call, visit) if record or recorded is not None else None
         if tap is not None and record and self._recorder is not None:
-            # Once the request is on its way: on a pooled connection it is sent before `fetch` first waits.
-            asyncio.get_running_loop().call_soon(self._recorder.begin, tap, call)
+            # Done once the request is on its way: on a pooled connection it is sent before `fetch` first waits.
+            self._recorder.begin(tap, call)
         try:
             arrival = await self._upstream.fetch(call.raw, url)
         except UpstreamError:
@@ -61,9 +62,7 @@ class Forwarding:
             raise
         return self._answer(arrival, tap, call, entry, record=record, recorded=recorded)
 
-    async def converse(
-        self, call: Call, visit: Visit, entry: Entry, read_ns: int, *, record: bool
-    ) -> Answer | Dialogue:
+    async def converse(self, call: Call, visit: Visit, entry: Entry, *, record: bool) -> Answer | Dialogue:
         """The upstream's WebSocket, or its answer where it declines. Verifying compares answers, not conversations.
 
         Raises:
@@ -71,7 +70,7 @@ class Forwarding:
         """
         entry.source = Source.UPSTREAM.value
         url = self._upstream.locate(call.raw, call.provider)
-        tap = self._tap(call, visit, read_ns) if record else None
+        tap = self._tap(call, visit) if record else None
         try:
             reached = await self._upstream.converse(call.raw, url)
         except UpstreamError:
@@ -118,9 +117,9 @@ class Forwarding:
         chunks = self._chunks(arrival, tap, call, entry, record=record, recorded=recorded)
         return Answer(arrival.status, headers, chunks, reason=arrival.reason, source=Source.UPSTREAM)
 
-    def _tap(self, call: Call, visit: Visit, read_ns: int) -> Tap:
+    def _tap(self, call: Call, visit: Visit) -> Tap:
         assert self._recorder is not None
-        return self._recorder.tap(call, session=visit.session, read_ns=read_ns)
+        return self._recorder.tap(call, session=visit.session, start_ns=time.monotonic_ns())
 
     async def _chunks(
         self,

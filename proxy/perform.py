@@ -81,17 +81,17 @@ class Performer:
         """What stands for a request that `read` refused."""
         return Asked(self._reader.known(RawRequest(method, "/")), Visit(), "")
 
-    async def answer(self, asked: Asked, entry: Entry, read_ns: int) -> Answer:
+    async def answer(self, asked: Asked, entry: Entry) -> Answer:
         """The answer to a call; notes in `entry` what it did.
 
         Raises:
             SimulatorError: anything that `refusal` turns into an answer.
         """
         found, adapted = await self._find(asked.known.call, asked.known.dialect, asked.session)
-        return await self._perform(self._decide(asked.known, found), asked, entry, read_ns, adapted=adapted)
+        return await self._perform(self._decide(asked.known, found), asked, entry, adapted=adapted)
 
     async def _perform(
-        self, decision: decisions.Decision[Found], asked: Asked, entry: Entry, read_ns: int, *, adapted: bool
+        self, decision: decisions.Decision[Found], asked: Asked, entry: Entry, *, adapted: bool
     ) -> Answer:
         known, visit, session = asked.known, asked.visit, asked.session
         call = known.call
@@ -112,7 +112,7 @@ class Performer:
                 recorded = None
                 if compare is not None:
                     entry.exchange, recorded = compare.id, compare.exchange
-                return await self._forwarding.forward(call, visit, entry, read_ns, record=record, recorded=recorded)
+                return await self._forwarding.forward(call, visit, entry, record=record, recorded=recorded)
             case decisions.Miss():
                 return await self._miss(call, session, entry)
             case _:
@@ -126,7 +126,7 @@ class Performer:
             problem=known.objection if self._strict else known.problem,
         )
 
-    async def converse(self, asked: Asked, entry: Entry, read_ns: int) -> Answer | Dialogue:
+    async def converse(self, asked: Asked, entry: Entry) -> Answer | Dialogue:
         """What answers a WebSocket handshake: a conversation, or the answer that declines it.
 
         Raises:
@@ -152,9 +152,9 @@ class Performer:
             case decisions.Refuse(condition=condition):
                 return self.tell(condition, call, entry)
             case decisions.Forward(record=record) if self._forwarding is not None:
-                return await self._forwarding.converse(call, asked.visit, entry, read_ns, record=record)
+                return await self._forwarding.converse(call, asked.visit, entry, record=record)
             case _:
-                return await self._perform(decision, asked, entry, read_ns, adapted=False)
+                return await self._perform(decision, asked, entry, adapted=False)
 
     def _act(self, asked: Asked, entry: Entry) -> Dialogue:
         from llm_simulator.proxy.dialogues import Acted

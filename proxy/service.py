@@ -101,7 +101,7 @@ class Service:
 
     async def _call(self, request: web.BaseRequest, origin: str) -> web.StreamResponse:
         body, problem = await self._body(request)
-        started, read_ns = self._loop.time(), time.monotonic_ns()
+        started = self._loop.time()
         method = request.method
         try:
             asked = self._performer.read(method, _origin_form(request.raw_path), request.raw_headers, body)
@@ -109,7 +109,7 @@ class Service:
             asked, problem = self._performer.unreadable(method), error
         entry = self._entry(asked.known.call, asked.visit)
         try:
-            answer = await self._answer(asked, entry, read_ns, problem, upgrade=is_upgrade(request))
+            answer = await self._answer(asked, entry, problem, upgrade=is_upgrade(request))
         except asyncio.CancelledError:  # the client left before there was a response head
             entry.outcome = Outcome.CLIENT_GONE.value
             entry.duration = self._loop.time() - started
@@ -172,7 +172,7 @@ class Service:
             self._observer.add(entry)
 
     async def _answer(
-        self, asked: Asked, entry: Entry, read_ns: int, problem: RequestError | None, *, upgrade: bool
+        self, asked: Asked, entry: Entry, problem: RequestError | None, *, upgrade: bool
     ) -> Answer | Dialogue:
         call = asked.known.call
         if self._admin.draining:
@@ -181,8 +181,8 @@ class Service:
             return self._performer.refusal(problem, call, entry)
         try:
             if upgrade:
-                return await self._performer.converse(asked, entry, read_ns)
-            return await self._performer.answer(asked, entry, read_ns)
+                return await self._performer.converse(asked, entry)
+            return await self._performer.answer(asked, entry)
         except SimulatorError as error:
             log.warning("%s %s: %s", entry.method, entry.path, self._clean(str(error)))
             return self._performer.refusal(error, call, entry)

@@ -1,6 +1,6 @@
 """Takes down one exchange while it streams past: nothing here ever raises into the stream, waits or blocks for long.
 
-All times given are `time.monotonic_ns`; offsets count from when the request had been read, connection set-up left out.
+All times given are `time.monotonic_ns`; offsets count from when the request was sent on, connection set-up left out.
 What is held is not redacted yet and never readable on disk (see `spill`).
 """
 
@@ -26,7 +26,7 @@ class Tap:
 
     Args:
         call: what was asked; its raw request is what gets recorded.
-        read_ns: when the request had been read.
+        start_ns: when the request was sent on.
         memory: the bound that all taps share.
         session, recorded_at, recorder, matcher: go into the exchange as they are.
         ahead: is told of the answer as it comes, and redacts it as far as it can.
@@ -36,7 +36,7 @@ class Tap:
         self,
         call: Call,
         *,
-        read_ns: int,
+        start_ns: int,
         memory: Memory,
         session: str = "",
         recorded_at: str = "",
@@ -49,7 +49,7 @@ class Tap:
         self._made: Exchange | None = None
         self._messages = False  # what is waiting are WebSocket messages: one of them may begin with any bytes
         self._call = call
-        self._start = read_ns
+        self._start = start_ns
         self.waiting = Waiting(memory)
         self._largest = largest
         self._session = session

@@ -12,6 +12,7 @@ from llm_simulator import __version__
 from llm_simulator.errors import CassetteError
 from llm_simulator.recorder.spill import Memory
 from llm_simulator.recorder.tap import Tap
+from llm_simulator.recorder.turns import Turns
 from llm_simulator.redact import Ahead, Redactor
 from llm_simulator.types import Call, Exchange, RawRequest
 
@@ -63,6 +64,7 @@ class Recorder:
         self._now = now
         self._logged: set[str] = set()
         self._running: set[asyncio.Task[bool]] = set()
+        self._turns = Turns()
         self.recorded = 0
         self.failed = 0
 
@@ -71,11 +73,11 @@ class Recorder:
         """How many secrets were masked so far."""
         return self._redactor.counts.total()
 
-    def tap(self, call: Call, *, session: str = "", read_ns: int) -> Tap:
-        """A tap for one call whose request had been read at `read_ns` (monotonic)."""
+    def tap(self, call: Call, *, session: str = "", start_ns: int) -> Tap:
+        """A tap for one call that was sent on at `start_ns` (monotonic)."""
         return Tap(
             call,
-            read_ns=read_ns,
+            start_ns=start_ns,
             memory=self._memory,
             session=session,
             recorded_at=self._now(),
@@ -85,10 +87,10 @@ class Recorder:
         )
 
     def begin(self, tap: Tap, call: Call) -> None:
-        """Does what can be done while the upstream still thinks: redacts the request, makes its key."""
+        """Sees to what can be done while the upstream still thinks: redacts the request, makes its key."""
         ahead = tap.ahead
         if ahead is not None and len(call.raw.body) < LARGE:
-            tap.attempt(lambda: self._begin(ahead, call))
+            self._turns.later(lambda: tap.attempt(lambda: self._begin(ahead, call)))
 
     def _begin(self, ahead: Ahead, call: Call) -> None:
         request = ahead.request()
@@ -125,6 +127,7 @@ class Recorder:
 
     async def _commit(self, tap: Tap, call: Call, replace: bool) -> bool:
         try:
+            await self._turns.mine()
             exchange = tap.exchange()
             if tap.broken:
                 return self._fail(f"not recorded, the tap broke: {tap.broken}")

@@ -18,7 +18,7 @@ CALL = Call(
 def tap(memory: Memory | None = None, largest: int = 1000) -> Tap:
     return Tap(
         CALL,
-        read_ns=1_000,
+        start_ns=1_000,
         memory=memory or Memory(),
         session="s",
         recorded_at="2026-01-01T00:00:00Z",

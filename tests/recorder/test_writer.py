@@ -58,7 +58,7 @@ def recorder(shelf: Shelf, memory: Memory | None = None) -> Recorder:
 
 
 def filled(made: Recorder, body: bytes = b"all is well") -> Tap:
-    tap = made.tap(CALL, session="s", read_ns=0)
+    tap = made.tap(CALL, session="s", start_ns=0)
     tap.head(200, "OK", (), 5)
     tap.chunk(10, body)
     tap.end(Outcome.COMPLETE)
@@ -73,8 +73,9 @@ def test_what_can_be_done_early_is_done_early() -> None:
     async def main() -> None:
         shelf = Shelf()
         made = recorder(shelf)
-        tap = made.tap(CALL, read_ns=0)
+        tap = made.tap(CALL, start_ns=0)
         made.begin(tap, CALL)
+        await asyncio.sleep(0)
         ((request, call, masked),) = shelf.expected
         assert request.headers == (("authorization", "Bearer REDACTED"),)
         assert (call, masked) == (CALL, ())
@@ -94,7 +95,8 @@ def test_a_large_request_is_left_to_the_end() -> None:
         shelf = Shelf()
         made = recorder(shelf)
         large = replace(CALL, raw=replace(CALL.raw, body=b"x" * LARGE))
-        made.begin(made.tap(large, read_ns=0), large)
+        made.begin(made.tap(large, start_ns=0), large)
+        await asyncio.sleep(0)
         assert shelf.expected == []
 
     asyncio.run(main())
@@ -109,7 +111,7 @@ def test_what_fails_early_is_not_recorded(monkeypatch: pytest.MonkeyPatch, caplo
             raise ZeroDivisionError("division by zero")
 
         monkeypatch.setattr(shelf, "expect", fails)
-        tap = made.tap(CALL, read_ns=0)
+        tap = made.tap(CALL, start_ns=0)
         made.begin(tap, CALL)
         assert not await made.commit(tap, CALL, replace=False)
         assert (shelf.kept, made.failed) == ([], 1)
@@ -230,6 +232,6 @@ def test_close_reports_a_cassette_that_cannot_be_flushed(caplog: pytest.LogCaptu
 
 def test_the_time_of_day_is_utc() -> None:
     made = Recorder(Shelf(), Redactor({}))
-    at = made.tap(CALL, read_ns=0).exchange().recorded_at
+    at = made.tap(CALL, start_ns=0).exchange().recorded_at
     assert at.endswith("Z")
     assert datetime.fromisoformat(at).tzinfo is not None

@@ -56,7 +56,7 @@ sent: Counter[str] = Counter()
 class Refusing(Performer):
     """Answers every call with the condition that its session is named after."""
 
-    async def answer(self, asked: Asked, entry: Note, read_ns: int) -> Answer:
+    async def answer(self, asked: Asked, entry: Note) -> Answer:
         name, call = asked.visit.session, asked.known.call
         if call.raw.path.endswith("/batches/msgbatch_1"):  # the SDK looks up where the results are
             batch = {**BATCH, "results_url": f"{asked.visit.base_url}{call.raw.path}/results"}
@@ -66,7 +66,7 @@ class Refusing(Performer):
         sent[name] += 1
         return self.refuse(Condition(name, 0, ""), call, entry)
 
-    async def converse(self, asked: Asked, entry: Note, read_ns: int) -> Answer | Dialogue:
+    async def converse(self, asked: Asked, entry: Note) -> Answer | Dialogue:
         name = asked.visit.session
         sent[name] += 1
         return self.tell(Condition(name, 0, ""), asked.known.call, entry)
