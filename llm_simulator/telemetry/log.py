@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 
 
@@ -17,9 +18,19 @@ class _Clean(logging.Formatter):
         return self._clean(super().format(record))
 
 
+class _StandardError(logging.Handler):
+    """Writes to what standard error is at the moment: whoever captures it may have closed what it was before."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            print(self.format(record), file=sys.stderr, flush=True)
+        except Exception:  # noqa: BLE001  # logging's own rule: it reports, and the caller goes on
+            self.handleError(record)
+
+
 def set_up(level: str, clean: Callable[[str], str]) -> None:
     """Sends the log to standard error at `level` (debug, info, warning, error)."""
-    handler = logging.StreamHandler()
+    handler = _StandardError()
     handler.setFormatter(_Clean(clean))
     root = logging.getLogger()
     root.handlers[:] = [handler]
