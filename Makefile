@@ -12,7 +12,7 @@ serve: setup            ## set up and serve offline on 127.0.0.1:8080
 test: setup-test        ## set up everything and run the whole test suite with coverage
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q -m "not wire" -n auto --dist loadfile $(ARGS)
-	$(BIN)/coverage run -m pytest -q -m wire -n auto --dist loadfile $(ARGS)
+	$(BIN)/coverage run -m pytest -q -m wire -n auto --dist loadgroup $(ARGS)
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --fail-under=90
 

@@ -10,6 +10,8 @@ from compatibility import FILE, page, without_versions
 from conformance_clients import CLIENTS, NOT_SERVED, Key, all_keys, expected
 from conformance_run import Results, run_all
 
+pytestmark = [pytest.mark.untraced, pytest.mark.xdist_group("conformance")]  # one run of all programs
+
 KEYS = tuple(all_keys())
 WITHOUT_SDK_CALL = {"gemini.embedContent"}  # google-genai sends batchEmbedContents, even for one text
 

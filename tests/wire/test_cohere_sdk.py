@@ -12,7 +12,7 @@ from strictness import unknown
 
 from llm_simulator.config.settings import Settings
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 
 MODEL = "command-a-03-2025"
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

@@ -16,7 +16,7 @@ from llm_simulator.config.settings import Settings
 from llm_simulator.dialects import conditions
 from llm_simulator.dialects.conditions import Entry
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "conformance" / "node"
 CHECKED = tuple(

@@ -15,7 +15,7 @@ from llm_simulator.config.settings import Settings
 from llm_simulator.dialects import conditions
 from llm_simulator.dialects.conditions import Entry
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 
 OVER_HTTP = tuple(entry for entry in conditions.entries() if entry.spelled and entry.transport != "websocket")
 OVER_WEBSOCKET = tuple(entry for entry in conditions.entries() if entry.transport == "websocket")

@@ -14,7 +14,7 @@ from crashing import Load, corrupt, database_problems, killed_under_load, missin
 from serving import ask
 from standin import Standin, certificate_files, standin
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 
 ROUNDS = int(os.environ.get("LLM_SIMULATOR_KILLS", "2"))
 KINDS = ("db", "yaml")

@@ -16,7 +16,7 @@ from serving import llm_simulator
 
 from llm_simulator.cli import main
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(20)]
+pytestmark = [pytest.mark.wire, pytest.mark.untraced, pytest.mark.timeout(20)]
 
 MARKERS = [f"m-{number}" for number in range(5)]
 COMMANDS = {

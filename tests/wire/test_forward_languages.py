@@ -18,7 +18,7 @@ from provider_bytes import Provider, said
 from serving import llm_simulator
 from standin import standin
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.wire, pytest.mark.untraced, pytest.mark.timeout(300)]
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
 SDKS = [

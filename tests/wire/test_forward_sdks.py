@@ -14,7 +14,7 @@ from provider_bytes import Provider, expected_steps
 from serving import llm_simulator
 from standin import Standin, standin
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.wire, pytest.mark.untraced, pytest.mark.timeout(240)]
 
 PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
 KEY = "sk-proj-notReallyAKey0123456789abcdefghijABCDEFGHIJ"

@@ -16,7 +16,7 @@ from serving import ask, serving
 
 from llm_simulator.config.settings import Settings
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 
 MODEL = "gemini-2.5-flash"
 DECLARED: Any = {

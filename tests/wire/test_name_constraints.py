@@ -21,7 +21,7 @@ from door_rig import listening
 
 from llm_simulator.proxy.authority import CERTIFICATE, PAIR, ensure
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(300)]  # a first `go build` takes a minute
+pytestmark = [pytest.mark.wire, pytest.mark.untraced, pytest.mark.timeout(300)]  # a first `go build` takes a minute
 
 HOSTS = {"api.example": True, "eu.api.example": True, "evil.example": False, "example": False, "xapi.example": False}
 

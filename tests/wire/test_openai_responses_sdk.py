@@ -17,7 +17,7 @@ from serving import serving
 from llm_simulator.config.settings import Settings
 from llm_simulator.proxy.server import Server
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 
 MODEL = "gpt-4.1-mini"
 TOOL: Any = {

@@ -19,7 +19,7 @@ from llm_simulator.dialects.sounds import spoken
 from llm_simulator.proxy.server import Server
 from llm_simulator.tokens.images import image_size
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 
 
 @pytest.fixture(scope="module")

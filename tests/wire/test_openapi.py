@@ -20,7 +20,7 @@ from llm_simulator.proxy.selfcheck import host_of
 from llm_simulator.proxy.server import Server
 from llm_simulator.types import Mode
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 
 SETTINGS = Settings(port=0, speed=0.0, mode=Mode.SIMULATE)
 SCHEMATHESIS = "schemathesis==4.32.5"

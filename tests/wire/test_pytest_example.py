@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from calendar_project import APPLICATION, write
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 
 ROOT = Path(__file__).resolve().parents[2]
 CALENDAR = """

@@ -17,7 +17,7 @@ from llm_simulator.cassettes.text import load
 from llm_simulator.cassettes.textwrite import dump
 from llm_simulator.types import Exchange
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 
 STRATEGIES = Path(__file__).resolve().parents[1] / "cassettes"
 

@@ -38,7 +38,7 @@ from llm_simulator.config.settings import Settings
 from llm_simulator.redact.coding import decode
 from llm_simulator.types import Exchange, Mode, Outcome, header
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(100)]
+pytestmark = [pytest.mark.wire, pytest.mark.untraced, pytest.mark.timeout(100), pytest.mark.xdist_group("secrets")]
 
 HOSTS = ("api.openai.com", "generativelanguage.googleapis.com")
 PAGES = ("/admin/calls?limit=1000", "/admin/summary", "/admin/cassette", "/metrics", "/")
