@@ -32,8 +32,8 @@ types-capture: setup-test  ## the HTTPS_PROXY door against mitmproxy's types, in
 	  --cache-dir .mypy_cache/capture --python-executable "$$python" proxy/forward.py
 
 QUICK := $(addprefix --ignore=tests/,wire sdk fidelity conformance)
-unit: setup-test        ## the quick part: no sockets, no SDKs, no recordings of others, seconds
-	$(BIN)/pytest -q -m "not wire and not shared" $(QUICK) -n auto $(ARGS)
+unit: setup-test        ## the quick part: no sockets, no SDKs, no recordings of others, no random examples
+	$(BIN)/pytest -q -m "not wire and not shared and not hypothesis" $(QUICK) -n auto $(ARGS)
 
 compatibility: setup-test ## run every SDK against the server and write docs/compatibility.md
 	PYTHONPATH=tests/wire $(BIN)/python tests/conformance/compatibility.py

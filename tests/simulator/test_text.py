@@ -21,12 +21,12 @@ def rng(*parts: str | int) -> DeterministicRng:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("limit", [*range(40), 63, 64, 65, 100, 127, 128, 200, 333, 500, 1000, 4096])
-def test_a_limit_is_met_to_the_token(model: str, limit: int) -> None:
-    for place in range(6):
-        written = for_model(model).write(rng("limit", limit, place), 10_000, limit)
-        assert written.cut
-        assert written.tokens == limit == tokens.count(written.text, model)
+def test_a_limit_is_met_to_the_token(model: str) -> None:
+    for limit in (*range(40), 63, 64, 65, 100, 127, 128, 200, 333, 500, 1000, 4096):
+        for place in range(6):
+            written = for_model(model).write(rng("limit", limit, place), 10_000, limit)
+            assert written.cut
+            assert written.tokens == limit == tokens.count(written.text, model)
 
 
 @pytest.mark.parametrize("model", MODELS)
