@@ -1,11 +1,11 @@
-"""What recording adds to a request and to a chunk, against the same upstream asked directly.
+"""What recording adds to a request and to a chunk: against the same server that only passes through, and against none.
 
     python -m benchmarks.recording [--requests 400] [--streams 40]
 
 The upstream is the bare aiohttp server on loopback without TLS. Its `/stamped` stream puts the time of each write into
 the event, 5 ms apart; the delay of an event is when the client had it, less that. Requests and streams alternate
-between direct and recorded. Run as root, both servers have priority over what else the machine does. Targets: <= 2 ms a
-request, <= 1 ms a chunk, p99.
+between direct, passed through (a second server in front) and recorded. Run as root, all servers have priority over what
+else the machine does. Targets: <= 2 ms a request, <= 1 ms a chunk, p99.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks import rig
 
-UPSTREAM, PROXY = 18161, 18162
+UPSTREAM, PROXY, PASSING = 18161, 18162, 18163
 
 
 @dataclass
@@ -68,32 +68,38 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             rows += measured(Path(folder) / name, options.requests, options.streams)
     print(rig.machine())
-    print(rig.table(("ms", "direct p50", "p99", "recorded p50", "p99", "added p50", "p99"), rows))
+    heads = ("direct p50", "p99", "passed", "p99", "recorded", "p99", "recording adds", "p99", "all adds", "p99")
+    print(rig.table(("ms", *heads), rows))
 
 
 def measured(cassette: Path, requests: int, streams: int) -> list[tuple[str, ...]]:
     config = cassette.parent / "config.json"
     config.write_text(json.dumps({"upstreams": {"api.openai.com": f"http://127.0.0.1:{UPSTREAM}"}}))
     arguments = ("--mode", "record", "--cassette", str(cassette), "--config", str(config))
-    direct, recorded = Way(UPSTREAM), Way(PROXY, "/api.openai.com")
+    passing = ("--mode", "passthrough", "--config", str(config))
+    ways = Way(UPSTREAM), Way(PASSING, "/api.openai.com"), Way(PROXY, "/api.openai.com")
     with (
         rig.running(rig.bare("upstream", UPSTREAM), first=True),
         rig.running(rig.ours("record", PROXY, *arguments), first=True),
+        rig.running(rig.ours("passthrough", PASSING, *passing), first=True),
     ):
         for number in range(requests + 20):
-            for way in (direct, recorded):
+            for way in ways:
                 way.plain(rig.body(f"bench {number}", stream=False))
         for number in range(streams + 2):
-            for way in (direct, recorded):
+            for way in ways:
                 way.stream(rig.body(f"bench {number}", stream=True))
     assert os.path.getsize(cassette) > 0
     rows = []
     for what in ("requests", "chunks", "ends"):
-        one, two = (getattr(way, what)[len(getattr(way, what)) // 20 :] for way in (direct, recorded))
-        pairs = [(rig.quantile(one, share), rig.quantile(two, share)) for share in (0.5, 0.99)]
+        direct, passed, recorded = (
+            [rig.quantile(got[len(got) // 20 :], share) for share in (0.5, 0.99)]
+            for got in (getattr(way, what) for way in ways)
+        )
         label = {"requests": "request", "chunks": "chunk", "ends": "end of a stream"}[what]
-        figures = [f"{value:.2f}" for pair in zip(*pairs, strict=True) for value in pair]
-        rows.append((f"{cassette.suffix[1:]}: {label}", *figures, *(f"{two - one:+.2f}" for one, two in pairs)))
+        figures = [f"{value:.2f}" for value in (*direct, *passed, *recorded)]
+        added = [f"{two - one:+.2f}" for less in (passed, direct) for one, two in zip(less, recorded, strict=True)]
+        rows.append((f"{cassette.suffix[1:]}: {label}", *figures, *added))
     return rows
 
 

@@ -12,10 +12,12 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from llm_simulator.cassettes.key import Matcher
+from llm_simulator.config import library
 from llm_simulator.config.load import from_mapping
 from llm_simulator.config.settings import Label, Settings, Validation
 from llm_simulator.dialects.sse import events
 from llm_simulator.errors import ConfigError, RequestError, SimulatorError
+from llm_simulator.profiles.file import load
 from llm_simulator.proxy.known import Known
 from llm_simulator.proxy.sessions import Occurrences
 from llm_simulator.simulator.draws import Draw
@@ -141,10 +143,13 @@ class SimulationEngine:
 
 def _state(config: Settings | Mapping[str, Any] | None) -> _State:
     settings = config if isinstance(config, Settings) else from_mapping(config or {})
+    if settings.scenario != library.NONE:
+        raise ConfigError(f"scenario is {settings.scenario!r}: scenarios are played by a server, not by this engine")
     if settings.speed < 0:
         raise ConfigError(f"speed is {settings.speed:g}; 0 (no waits) or above is allowed")
     labelled = settings.label is Label.BODY
-    engine = Engine(settings.seed, settings.scenario, style=settings.style, labelled=labelled)
+    profiles = [profile for path in settings.profiles for profile in load(path)]
+    engine = Engine(settings.seed, settings.scenario, style=settings.style, labelled=labelled, profiles=profiles)
     return _State(settings, engine, Matcher(settings.rules), Occurrences())
 
 

@@ -54,8 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        f"{plan.MARKER}(name, mode=, on_miss=, ignore=[], after_last=, speed=, seed=): answer the test's LLM calls from "
-        "this cassette (default: one of its own)",
+        f"{plan.MARKER}(name, mode=, on_miss=, ignore=[], after_last=, speed=, seed=, scenario=): answer the test's LLM "
+        "calls from this cassette (default: one of its own)",
     )
     config.stash[_LEDGER] = Ledger()
     try:
@@ -203,6 +203,7 @@ def _plan(request: pytest.FixtureRequest, defaults: plan.Plan) -> plan.Plan:
         after_last=marks.after_last or defaults.after_last,
         speed=defaults.speed if marks.speed is None else marks.speed,
         seed=defaults.seed if marks.seed is None else marks.seed,
+        scenario=marks.scenario or defaults.scenario,
         upstreams=defaults.upstreams,
     )
     decided.check()

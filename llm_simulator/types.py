@@ -81,6 +81,7 @@ class End(Enum):
     RESET = "reset"  # TCP RST
     TRUNCATED = "truncated"  # close without the terminator or the promised length
     HANG = "hang"  # nothing more, connection left open
+    SEVERED = "severed"  # close inside of an HTTP chunk: more was announced than came
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,8 @@ class Answer:
 
     `chunks` is known up front (iterable, may be lazy) or arrives from an upstream (async iterator). With a `content-length`
     header the body is sent by length, else in HTTP chunk frames, one per chunk. Hop-by-hop headers are the wire's.
+    Status 0 is no response at all: the chunks are what goes over the connection, and then it ends. `speed` divides the
+    waits of this answer in the place of the server's.
     """
 
     status: int
@@ -150,6 +153,7 @@ class Answer:
     reason: str = ""  # status phrase; "" is the standard one
     source: Source = Source.SIMULATOR
     head_due: float | None = None  # seconds; None: the head goes out with the first chunk
+    speed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

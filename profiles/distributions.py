@@ -1,63 +1,54 @@
 """Distributions of non-negative quantities: a rank in, a value out. No scipy, no state.
 
-Every one has `quantile(u)` (the inverse of its distribution function; u in [0, 1]), `sample(chance)` and `mean`. Values
-have the unit of the parameters (seconds for times, tokens for lengths); parameters without a unit say so. A draw is
-never negative: what a family would put below 0 is 0 (normal: cut off there and renormalised).
+Every one has `quantile(u)` (the inverse of its distribution function; u in [0, 1]), `percentile(p)` (p in 0..100),
+`cdf(x)`, `sample(chance)` and `mean`. It is given by its parameters, by `of_moments` (mean and standard deviation) where
+two numbers determine it, or by `of_quantiles` (as many percentiles as it has parameters). Values have the unit of the
+parameters (seconds for times, tokens for lengths); parameters without a unit say so. A draw is never negative: what a
+family would put below 0 is 0 (normal: cut off there and renormalised).
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from math import exp, gamma, inf, lgamma, log, log1p, pi, sqrt
+from math import exp, expm1, lgamma, log, log1p, sqrt
 from typing import ClassVar
 
 from llm_simulator.errors import ConfigError
 from llm_simulator.profiles.chance import Chance
-from llm_simulator.profiles.numerics import NORMAL, clip, gamma_cdf, invert, normal_cdf
+from llm_simulator.profiles.family import Distribution
+from llm_simulator.profiles.mixture import Mixture
+from llm_simulator.profiles.numerics import (
+    NORMAL,
+    clip,
+    gamma_cdf,
+    invert,
+    located,
+    normal_cdf,
+    shaped,
+    solved,
+)
+from llm_simulator.profiles.tables import Empirical, Quantiles
+from llm_simulator.profiles.tails import Burr, ExGaussian, Pareto, Weibull
 
-P95 = NORMAL.inv_cdf(0.95)
-
-
-class Distribution(ABC):
-    """A family with its parameters."""
-
-    name: ClassVar[str]
-
-    @abstractmethod
-    def quantile(self, u: float) -> float:
-        """The value that a share `u` of draws does not exceed."""
-
-    @property
-    @abstractmethod
-    def mean(self) -> float:
-        """The expected value; `inf` where it does not exist."""
-
-    def sample(self, chance: Chance) -> float:
-        """One draw; it takes exactly one uniform value unless the family says otherwise."""
-        return self.quantile(chance.next_f64())
-
-    @classmethod
-    def of_moments(cls, mean: float, std: float) -> Distribution:
-        """The member with this mean and standard deviation (std > 0).
-
-        Raises:
-            ConfigError: the family cannot be given so.
-        """
-        raise ConfigError(f"{cls.name} cannot be given by mean and standard deviation; give its parameters")
-
-    @classmethod
-    def through(cls, p50: float, p95: float) -> Distribution:
-        """The member with these quantiles (0 < p50 < p95).
-
-        Raises:
-            ConfigError: the family cannot be given so.
-        """
-        raise ConfigError(f"{cls.name} cannot be given by p50 and p95; give its parameters")
+__all__ = [
+    "FAMILIES",
+    "Burr",
+    "Constant",
+    "Distribution",
+    "Empirical",
+    "ExGaussian",
+    "Exponential",
+    "Gamma",
+    "LogNormal",
+    "Mixture",
+    "Normal",
+    "Pareto",
+    "Quantiles",
+    "ShiftedLogNormal",
+    "Uniform",
+    "Weibull",
+]
 
 
 @dataclass(frozen=True)
@@ -65,10 +56,18 @@ class Constant(Distribution):
     """Always `value`; draws nothing."""
 
     name: ClassVar[str] = "constant"
+    points: ClassVar[int] = 1
     value: float
+
+    @classmethod
+    def _through(cls, ranks: tuple[float, ...], values: tuple[float, ...]) -> Constant:
+        return cls(values[0])
 
     def quantile(self, u: float) -> float:
         return self.value
+
+    def cdf(self, x: float) -> float:
+        return float(x >= self.value)
 
     @property
     def mean(self) -> float:
@@ -83,6 +82,7 @@ class Uniform(Distribution):
     """Even between `low` and `high`."""
 
     name: ClassVar[str] = "uniform"
+    points: ClassVar[int] = 2
     low: float
     high: float
 
@@ -90,12 +90,22 @@ class Uniform(Distribution):
     def of_moments(cls, mean: float, std: float) -> Uniform:
         return cls(max(0.0, mean - std * sqrt(3)), mean + std * sqrt(3))
 
+    @classmethod
+    def _through(cls, ranks: tuple[float, ...], values: tuple[float, ...]) -> Uniform:
+        low, width = located(ranks, values)
+        return cls(low, low + width)
+
     def quantile(self, u: float) -> float:
-        return self.low + u * (self.high - self.low)
+        return max(0.0, self.low + u * (self.high - self.low))
+
+    def cdf(self, x: float) -> float:
+        return min(max((x - self.low) / (self.high - self.low), 0.0), 1.0) if x >= 0 else 0.0
 
     @property
     def mean(self) -> float:
-        return (self.low + self.high) / 2
+        if self.low >= 0:
+            return (self.low + self.high) / 2
+        return self.high**2 / 2 / (self.high - self.low)
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,7 @@ class Normal(Distribution):
     """Normal with `mu` and `sigma` before it is cut off at 0."""
 
     name: ClassVar[str] = "normal"
+    points: ClassVar[int] = 2
     mu: float
     sigma: float
 
@@ -112,9 +123,9 @@ class Normal(Distribution):
         return cls(mean, std)
 
     @classmethod
-    def through(cls, p50: float, p95: float) -> Normal:
+    def _through(cls, ranks: tuple[float, ...], values: tuple[float, ...]) -> Normal:
         """Of the normal before the cut."""
-        return cls(p50, (p95 - p50) / P95)
+        return cls(*located([NORMAL.inv_cdf(rank) for rank in ranks], values))
 
     @cached_property
     def _below(self) -> float:
@@ -124,6 +135,9 @@ class Normal(Distribution):
     def quantile(self, u: float) -> float:
         rank = self._below + u * (1 - self._below)
         return max(0.0, self.mu + self.sigma * NORMAL.inv_cdf(clip(rank)))
+
+    def cdf(self, x: float) -> float:
+        return max(0.0, normal_cdf((x - self.mu) / self.sigma) - self._below) / (1 - self._below)
 
     @property
     def mean(self) -> float:
@@ -135,20 +149,25 @@ class LogNormal(Distribution):
     """`median` and the standard deviation `sigma` of the natural logarithm (no unit)."""
 
     name: ClassVar[str] = "lognormal"
+    points: ClassVar[int] = 2
     median: float
     sigma: float
-
-    @classmethod
-    def through(cls, p50: float, p95: float) -> LogNormal:
-        return cls(p50, log(p95 / p50) / P95)
 
     @classmethod
     def of_moments(cls, mean: float, std: float) -> LogNormal:
         variance = log1p((std / mean) ** 2)
         return cls(mean * exp(-variance / 2), sqrt(variance))
 
+    @classmethod
+    def _through(cls, ranks: tuple[float, ...], values: tuple[float, ...]) -> LogNormal:
+        middle, sigma = located([NORMAL.inv_cdf(rank) for rank in ranks], [log(value) for value in values])
+        return cls(values[0] if ranks[0] == 0.5 else exp(middle), sigma)
+
     def quantile(self, u: float) -> float:
         return self.median * exp(self.sigma * NORMAL.inv_cdf(clip(u)))
+
+    def cdf(self, x: float) -> float:
+        return normal_cdf(log(x / self.median) / self.sigma) if x > 0 else 0.0
 
     @property
     def mean(self) -> float:
@@ -157,15 +176,29 @@ class LogNormal(Distribution):
 
 @dataclass(frozen=True)
 class ShiftedLogNormal(Distribution):
-    """`shift` plus a lognormal of `median` and `sigma` (of the logarithm, no unit)."""
+    """`shift` plus a lognormal of `median` and `sigma` (of the logarithm, no unit); the little below 0 counts as 0."""
 
     name: ClassVar[str] = "shifted_lognormal"
+    points: ClassVar[int] = 3
     shift: float
     median: float
     sigma: float
 
+    @classmethod
+    def _through(cls, ranks: tuple[float, ...], values: tuple[float, ...]) -> ShiftedLogNormal:
+        marks = [NORMAL.inv_cdf(rank) for rank in ranks]
+
+        def standard(sigma: float) -> list[float]:
+            return [exp(sigma * mark) for mark in marks]
+
+        sigma = shaped(standard, values, 1e-5, 50.0, cls.name)
+        return cls(*located(standard(sigma), values), sigma)
+
     def quantile(self, u: float) -> float:
         return max(0.0, self.shift + self.median * exp(self.sigma * NORMAL.inv_cdf(clip(u))))
+
+    def cdf(self, x: float) -> float:
+        return normal_cdf(log((x - self.shift) / self.median) / self.sigma) if x > max(self.shift, 0.0) else 0.0
 
     @property
     def mean(self) -> float:
@@ -177,10 +210,28 @@ class Exponential(Distribution):
     """Memoryless, with expected value `scale`."""
 
     name: ClassVar[str] = "exponential"
+    points: ClassVar[int] = 1
     scale: float
+
+    @classmethod
+    def of_moments(cls, mean: float, std: float) -> Exponential:
+        """
+        Raises:
+            ConfigError: the two differ; those of an exponential are the same.
+        """
+        if abs(std - mean) > 1e-9 * mean:
+            raise ConfigError(f"{cls.name} has a standard deviation equal to its mean; give the mean alone")
+        return cls(mean)
+
+    @classmethod
+    def _through(cls, ranks: tuple[float, ...], values: tuple[float, ...]) -> Exponential:
+        return cls(values[0] / -log1p(-ranks[0]))
 
     def quantile(self, u: float) -> float:
         return -self.scale * log1p(-clip(u))
+
+    def cdf(self, x: float) -> float:
+        return -expm1(-x / self.scale) if x > 0 else 0.0
 
     @property
     def mean(self) -> float:
@@ -192,6 +243,7 @@ class Gamma(Distribution):
     """`shape` (no unit) and `scale`; its mean is their product. The inverse is found by Newton's method."""
 
     name: ClassVar[str] = "gamma"
+    points: ClassVar[int] = 2
     shape: float
     scale: float
 
@@ -199,9 +251,21 @@ class Gamma(Distribution):
     def of_moments(cls, mean: float, std: float) -> Gamma:
         return cls((mean / std) ** 2, std**2 / mean)
 
+    @classmethod
+    def _through(cls, ranks: tuple[float, ...], values: tuple[float, ...]) -> Gamma:
+        low, high = ranks
+        ratio = log(values[1] / values[0])
+        shape = solved(
+            lambda a: log(cls(a, 1.0).quantile(high) / cls(a, 1.0).quantile(low)) - ratio, 0.02, 1e6, cls.name
+        )
+        return cls(shape, values[1] / cls(shape, 1.0).quantile(high))
+
     def quantile(self, u: float) -> float:
         u = clip(u)
         return self.scale * invert(lambda x: gamma_cdf(self.shape, x), self._density, u, self._guess(u), 0.0)
+
+    def cdf(self, x: float) -> float:
+        return gamma_cdf(self.shape, x / self.scale)
 
     @property
     def mean(self) -> float:
@@ -217,124 +281,6 @@ class Gamma(Distribution):
         return a * cube**3 if cube > 0.3 else max(exp((log(u) + lgamma(a + 1)) / a), 1e-300)
 
 
-@dataclass(frozen=True)
-class Weibull(Distribution):
-    """`shape` (no unit; under 1 it has a long tail) and `scale`, the value at rank 1 - 1/e."""
-
-    name: ClassVar[str] = "weibull"
-    shape: float
-    scale: float
-
-    @classmethod
-    def through(cls, p50: float, p95: float) -> Weibull:
-        shape = log(log(20) / log(2)) / log(p95 / p50)
-        return cls(shape, p50 / log(2) ** (1 / shape))
-
-    def quantile(self, u: float) -> float:
-        return float(self.scale * (-log1p(-clip(u))) ** (1 / self.shape))
-
-    @property
-    def mean(self) -> float:
-        return self.scale * gamma(1 + 1 / self.shape)
-
-
-@dataclass(frozen=True)
-class Pareto(Distribution):
-    """Never under `minimum`; tail index `alpha` (no unit). No mean where alpha <= 1."""
-
-    name: ClassVar[str] = "pareto"
-    minimum: float
-    alpha: float
-
-    @classmethod
-    def through(cls, p50: float, p95: float) -> Pareto:
-        alpha = log(10) / log(p95 / p50)
-        return cls(p50 * 0.5 ** (1 / alpha), alpha)
-
-    def quantile(self, u: float) -> float:
-        return float(self.minimum * (1 - clip(u)) ** (-1 / self.alpha))
-
-    @property
-    def mean(self) -> float:
-        return self.minimum * self.alpha / (self.alpha - 1) if self.alpha > 1 else inf
-
-
-@dataclass(frozen=True)
-class ExGaussian(Distribution):
-    """A normal (`mu`, `sigma`) plus an exponential of mean `tau`; the little below 0 counts as 0."""
-
-    name: ClassVar[str] = "exgaussian"
-    mu: float
-    sigma: float
-    tau: float
-
-    def quantile(self, u: float) -> float:
-        u = clip(u)
-        start = self.mean + sqrt(self.sigma**2 + self.tau**2) * NORMAL.inv_cdf(u)
-        low = self.mu - 12 * self.sigma
-        return max(0.0, invert(self._cdf, self._density, u, max(start, low + self.sigma), low))
-
-    @property
-    def mean(self) -> float:
-        return self.mu + self.tau
-
-    def sample(self, chance: Chance) -> float:
-        """One normal and one uniform draw."""
-        return max(0.0, self.mu + self.sigma * chance.next_normal() - self.tau * log(1 - chance.next_f64()))
-
-    def _tail(self, x: float) -> float:
-        """exp(w^2/2 - z w) * Phi(z - w), z = (x - mu) / sigma and w = sigma / tau, safe from overflow."""
-        z, w = (x - self.mu) / self.sigma, self.sigma / self.tau
-        power = w * w / 2 - z * w
-        if power < 700:
-            return exp(power) * normal_cdf(z - w)
-        return exp(-z * z / 2) / (sqrt(2 * pi) * (w - z))  # Mills' ratio, far left of the mean
-
-    def _cdf(self, x: float) -> float:
-        return normal_cdf((x - self.mu) / self.sigma) - self._tail(x)
-
-    def _density(self, x: float) -> float:
-        return self._tail(x) / self.tau
-
-
-@dataclass(frozen=True)
-class Quantiles(Distribution):
-    """Values at ranks, straight lines between them: what a recording is without any family.
-
-    `ranks` ascend within [0, 1], `values` do not descend. Beyond the first and last rank the last line goes on (not
-    below 0), so that a table of p50, p90, p99 has a tail.
-    """
-
-    name: ClassVar[str] = "quantiles"
-    ranks: tuple[float, ...]
-    values: tuple[float, ...]
-    _slopes: tuple[float, ...] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        steps = zip(pairwise(self.ranks), pairwise(self.values), strict=True)
-        slopes = tuple((y1 - y0) / (x1 - x0) for (x0, x1), (y0, y1) in steps)
-        object.__setattr__(self, "_slopes", slopes)
-
-    @classmethod
-    def of(cls, measured: Sequence[float]) -> Quantiles:
-        """Of measurements (two or more): sorted, evenly ranked from 0 to 1."""
-        last = len(measured) - 1
-        return cls(tuple(at / last for at in range(last + 1)), tuple(sorted(measured)))
-
-    def scaled(self, factor: float) -> Quantiles:
-        return Quantiles(self.ranks, tuple(value * factor for value in self.values))
-
-    def quantile(self, u: float) -> float:
-        at = min(max(bisect_right(self.ranks, u) - 1, 0), len(self._slopes) - 1)
-        return max(0.0, self.values[at] + (u - self.ranks[at]) * self._slopes[at])
-
-    @property
-    def mean(self) -> float:
-        """The area under the lines, by trapezes; exact where the line does not meet 0."""
-        ranks = (0.0, *(rank for rank in self.ranks if 0 < rank < 1), 1.0)
-        return sum((b - a) * (self.quantile(a) + self.quantile(b)) / 2 for a, b in pairwise(ranks))
-
-
 FAMILIES: dict[str, type[Distribution]] = {
     family.name: family
     for family in (
@@ -348,7 +294,10 @@ FAMILIES: dict[str, type[Distribution]] = {
         Weibull,
         Pareto,
         ExGaussian,
+        Burr,
+        Mixture,
         Quantiles,
+        Empirical,
     )
 }
 """By the name that a profile gives; a new family is one class and its place here."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import erfc, exp, inf, lgamma, log, sqrt
 from statistics import NormalDist
+
+from llm_simulator.errors import ConfigError
 
 NORMAL = NormalDist()
 TINY = 2.0**-54
@@ -79,3 +81,42 @@ def invert(cdf: Callable[[float], float], pdf: Callable[[float], float], u: floa
             return following if miss else x
         x = following
     return x
+
+
+def located(standard: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
+    """Location and scale of the line that takes the first and last of `standard` to those of `values`."""
+    scale = (values[-1] - values[0]) / (standard[-1] - standard[0])
+    return values[0] - standard[0] * scale, scale
+
+
+def solved(miss: Callable[[float], float], low: float, high: float, family: str) -> float:
+    """Where a monotone function of a shape is 0, by bisection of its logarithm.
+
+    Raises:
+        ConfigError: it is 0 nowhere between `low` and `high`: no member of the family is like that.
+    """
+    sign = miss(low) > 0
+    if sign is (miss(high) > 0):
+        raise ConfigError(f"no {family} is so; another family, or more than two percentiles without one, may be")
+    low, high = log(low), log(high)
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if (miss(exp(middle)) > 0) is sign else (low, middle)
+    return exp((low + high) / 2)
+
+
+def shaped(
+    standard: Callable[[float], Sequence[float]], values: Sequence[float], low: float, high: float, family: str
+) -> float:
+    """The shape with which three quantiles of the standard member are spaced as three `values` are.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    target = _spacing(values)
+    return solved(lambda shape: _spacing(standard(shape)) - target, low, high, family)
+
+
+def _spacing(values: Sequence[float]) -> float:
+    first, second, third = values
+    return log((third - second) / (second - first))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,28 +13,38 @@ from aiohttp import web
 
 from llm_simulator import __version__
 from llm_simulator.cassettes.cassette import Cassette
+from llm_simulator.config import library
 from llm_simulator.config.settings import Settings
+from llm_simulator.errors import ConfigError
 from llm_simulator.proxy.pages import PAGES
 from llm_simulator.telemetry.observer import Observer
 
 if TYPE_CHECKING:
+    from llm_simulator.proxy.scenes import Stage
     from llm_simulator.recorder.writer import Recorder
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
 _DEFAULT_CALLS = 100
+_ACTIVATE = re.compile(r"/admin/scenarios/([^/]+)/activate")
 
 
 class Admin:
     """Routes of one server; `draining` is set while it shuts down."""
 
     def __init__(
-        self, settings: Settings, cassette: Cassette | None, observer: Observer, recorder: Recorder | None = None
+        self,
+        settings: Settings,
+        cassette: Cassette | None,
+        observer: Observer,
+        recorder: Recorder | None = None,
+        stage: Stage | None = None,
     ) -> None:
         self._settings = settings
         self._cassette = cassette
         self._recorder = recorder
         self._observer = observer
+        self._stage = stage
         self.draining = False
         self._document = b""
         self._routes: dict[str, Handler] = {
@@ -47,18 +58,23 @@ class Admin:
             "/admin/summary": self._summary,
             "/admin/cassette": self._cassette_state,
             "/admin/providers": self._providers,
+            "/admin/scenarios": self._scenarios,
         }
 
     def route(self, path: str) -> Handler | None:
         """The handler of one of our own paths (without query), or None: then it is the provider's."""
         handler = self._routes.get(path)
+        if handler is None and _ACTIVATE.fullmatch(path):
+            return self._activate
         if handler is None and path.startswith("/admin/"):
             return self._unknown
         return handler
 
     async def respond(self, request: web.BaseRequest, path: str, handler: Handler) -> web.Response:
-        if request.method not in ("GET", "HEAD"):
-            return _json({"error": f"{path} takes GET, not {request.method}"}, 405, {"allow": "GET, HEAD"})
+        allowed = ("POST",) if _ACTIVATE.fullmatch(path) else ("GET", "HEAD")
+        if request.method not in allowed:
+            told = f"{path} takes {allowed[0]}, not {request.method}"
+            return _json({"error": told}, 405, {"allow": ", ".join(allowed)})
         if path.startswith("/admin/") and (problem := self._stranger(request)):
             return _json({"error": problem}, 403)
         return await handler(request)
@@ -124,7 +140,7 @@ class Admin:
 
     def _recording(self) -> dict[str, int]:
         recorder = self._recorder
-        if recorder is None or not self._settings.mode.writes:
+        if recorder is None or not self._settings.writes:
             return {}
         return {"recorded": recorder.recorded, "failed_writes": recorder.failed, "redactions": recorder.redactions}
 
@@ -132,6 +148,30 @@ class Admin:
         from llm_simulator.proxy.providers import listing
 
         return _json(await asyncio.to_thread(listing))
+
+    async def _scenarios(self, _: web.BaseRequest) -> web.Response:
+        """The scenario in force, those of sessions, and all that there are."""
+        own, stage = self._settings.scenarios, self._stage
+        names = [library.NONE, *own, *(name for name in library.shipped() if name not in own)]
+        found = {name: library.find(name, own) for name in names}
+        listed = [
+            {"name": name, "about": scenario.about if scenario else "no scenario", "shipped": name not in own}
+            for name, scenario in found.items()
+        ]
+        active, sessions = (stage.active, dict(stage.of_sessions)) if stage else (library.NONE, {})
+        return _json({"active": active, "sessions": sessions, "scenarios": listed})
+
+    async def _activate(self, request: web.BaseRequest) -> web.Response:
+        """Another scenario from the next call on, for all calls or (`?session=`) those of a session."""
+        match = _ACTIVATE.fullmatch(request.path)
+        session = request.query.get("session", "")
+        if match is None or self._stage is None:
+            return await self._unknown(request)
+        try:
+            self._stage.activate(match[1], session)
+        except ConfigError as error:
+            return _json({"error": str(error)}, 404)
+        return _json({"active": self._stage.active, **({"session": session, "scenario": match[1]} if session else {})})
 
     async def _openapi(self, _: web.BaseRequest) -> web.Response:
         """Made once, when first asked for: it simulates an example of everything."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from copy import copy
 from functools import partial
 
 from llm_simulator import dialects
@@ -39,6 +40,12 @@ class Forwarding:
         self._recorder = recorder
         self._replace = replace
         self._scenario = scenario
+
+    def variant(self, *, replace: bool, scenario: str) -> Forwarding:
+        """The same upstream and recorder under another scenario; `replace` as for mode record."""
+        other = copy(self)
+        other._replace, other._scenario = replace, scenario
+        return other
 
     async def forward(
         self, call: Call, visit: Visit, entry: Entry, *, record: bool, recorded: Exchange | None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection, Hashable
+from copy import copy
 from dataclasses import dataclass
+from hashlib import blake2b
 from types import EllipsisType
 from typing import Generic, TypeVar
 
@@ -59,6 +61,18 @@ class Known:
         if not self._identity:
             self._identity = self._matcher.key(self.call).digest
         return self._identity
+
+    def varied(self, occurrence: int) -> Known:
+        """The same call, equal to none but its own occurrence: its simulated answer is another one each time."""
+        other = copy(self)
+        other._identity = blake2b(b"%b %d" % (self.identity, occurrence), digest_size=len(self.identity)).digest()
+        return other
+
+    def unencoded(self) -> Known:
+        """The same for a client that takes no content-encoding."""
+        other = copy(self)
+        other.accepted = ""
+        return other
 
     def problem(self) -> Condition | None:
         """What is structurally wrong with the call."""

@@ -26,6 +26,7 @@ PAGES = (
     Page("/admin/calls", "The last calls", numbers=("limit",), statuses=((400, "limit is no whole number"),)),
     Page("/admin/summary", "Calls, tokens and misses since the start"),
     Page("/admin/cassette", "The cassette, and which recordings were not asked for"),
+    Page("/admin/scenarios", "The scenario in force, and all that there are; POST .../NAME/activate chooses one"),
     Page("/admin/providers", "What is covered, with a check of each dialect"),
 )
 """One for each route of `Admin`; those below /admin ask for the token where one is set."""

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
-from llm_simulator import dialects
+from llm_simulator import dialects, tokens
 from llm_simulator.cassettes.cassette import Cassette, Found
 from llm_simulator.cassettes.key import Matcher
 from llm_simulator.config.settings import Label, Settings, Validation
 from llm_simulator.dialects import conditions
 from llm_simulator.dialects.base import Dialect
-from llm_simulator.dialects.usage_error import expected_error
 from llm_simulator.errors import RequestError, SimulatorError
 from llm_simulator.proxy import convert
 from llm_simulator.proxy.door import Visit
+from llm_simulator.proxy.inflight import Loads
 from llm_simulator.proxy.known import Asked, Known, RawHeaders, Reader
 from llm_simulator.proxy.replay import Replayed, replay
+from llm_simulator.proxy.saying import condition_of, own_profiles, profile_named, times, told, with_pings
 from llm_simulator.proxy.sessions import Occurrences
 from llm_simulator.simulator import decide as decisions
 from llm_simulator.simulator.draws import Draw
@@ -29,9 +32,12 @@ from llm_simulator.telemetry.journal import Entry
 from llm_simulator.types import Answer, Call, Chunk, Condition, Headers, Mode, RawRequest, Reply, Source, Usage, header
 
 if TYPE_CHECKING:
+    from llm_simulator.dialects.base import Shelf
+    from llm_simulator.dialects.pieces import Work
+    from llm_simulator.profiles.profile import ErrorRate, Profile
     from llm_simulator.proxy.forwarding import Forwarding
     from llm_simulator.proxy.sockets import Dialogue
-    from llm_simulator.simulator.engine import Engine, Place, Simulated
+    from llm_simulator.simulator.engine import Engine, Place, Sayer, Simulated
 
 log = logging.getLogger("llm_simulator.calls")
 
@@ -57,6 +63,10 @@ class Performer:
         self._occurrences = Occurrences()
         self._shelves = Shelves()
         self._strict = settings.validation is Validation.PROVIDER
+        self._profiles = own_profiles(settings)
+        self._profile: Profile | None = None  # of every simulated answer; None: as provider and model have it
+        self._engines: dict[str, Engine] = {}  # by scenario, shared with all variants
+        self._loads = Loads(settings.speed)
         self._recorded_models: set[str] = set()
         self._prepared: OrderedDict[tuple[int, str, bool], _Prepared] = OrderedDict()
         self._prepared_bytes = 0
@@ -66,8 +76,45 @@ class Performer:
         from llm_simulator.simulator.engine import Engine  # with texts and profiles: a replay does not pay for them
 
         settings = self._settings
-        labelled = settings.label is Label.BODY
-        return Engine(settings.seed, settings.scenario, style=settings.style, labelled=labelled)
+        if settings.scenario not in self._engines:
+            labelled = settings.label is Label.BODY
+            self._engines[settings.scenario] = Engine(
+                settings.seed, settings.scenario, style=settings.style, labelled=labelled, profiles=self._profiles
+            )
+        return self._engines[settings.scenario]
+
+    def variant(self, settings: Settings, profile: str = "") -> Performer:
+        """One with other settings (scenario, mode, speed, validation); sessions, counts and all that was read are the same.
+
+        Raises:
+            ConfigError: there is no latency profile of that name.
+        """
+        other = copy(self)
+        other.__dict__.pop("_engine", None)
+        other._settings = settings
+        other._strict = settings.validation is Validation.PROVIDER
+        other._profile = profile_named(profile, self._profiles) if profile else None
+        other._loads = Loads(settings.speed)
+        other._prepared, other._prepared_bytes = OrderedDict(), 0
+        if self._forwarding is not None:
+            replaces = settings.mode is Mode.RECORD
+            other._forwarding = self._forwarding.variant(replace=replaces, scenario=settings.scenario)
+        return other
+
+    def occurrence(self, asked: Asked) -> int:
+        """Which one of equal calls this is (k); it is counted, unless its sender says."""
+        if asked.visit.occurrence is not None:
+            return asked.visit.occurrence
+        return self._occurrences.next(asked.session, asked.known.identity, asked.visit.attempt)
+
+    def shelf(self, session: str) -> Shelf:
+        """What a session left behind."""
+        return self._shelves.of(session)
+
+    async def warm(self, known: Known) -> None:
+        """Loads what counting the call's tokens needs: the first time, and others are served meanwhile."""
+        if _counts_tokens(known.call, known.dialect) and not tokens.loaded(known.call.model):
+            await asyncio.to_thread(tokens.warm, known.call.model)
 
     def read(self, method: str, target: str, headers: RawHeaders, body: bytes) -> Asked:
         """The request, with the call that it makes.
@@ -90,6 +137,27 @@ class Performer:
         found, adapted = await self._find(asked.known.call, asked.known.dialect, asked.session)
         return await self._perform(self._decide(asked.known, found), asked, entry, adapted=adapted)
 
+    async def respond(self, asked: Asked, entry: Entry, say: Sayer) -> Answer:
+        """What `say` has to say to a call that generates, in its provider's format and time."""
+        known = asked.known
+        problem = known.objection() if self._strict else known.problem()
+        if problem is not None:
+            return self.refuse(problem, known.call, entry)
+        answer = await self._simulate(known, asked.visit, asked.session, entry, say)
+        if entry.source != Source.SIMULATOR.value:
+            return answer
+        entry.source = Source.RESPONSE.value
+        return relabel(answer, Source.RESPONSE)
+
+    def fail(self, reply: Reply, why: str, entry: Entry) -> Answer:
+        """A failure that a scenario asked for, at once."""
+        entry.source, entry.note = Source.FAULT.value, why
+        return _immediate(reply, self._headers(Source.FAULT), Source.FAULT)
+
+    async def miss(self, asked: Asked, entry: Entry) -> Answer:
+        """As if it were not recorded."""
+        return await self._miss(asked.known.call, asked.session, entry)
+
     async def _perform(
         self, decision: decisions.Decision[Found], asked: Asked, entry: Entry, *, adapted: bool
     ) -> Answer:
@@ -103,7 +171,7 @@ class Performer:
                 stranger = known.stranger(self._settings.models, strict=self._strict)
                 if stranger is not None and not await self._recorded(call):
                     return self.refuse(stranger, call, entry)
-                return self._simulate(known, visit, session, entry)
+                return await self._simulate(known, visit, session, entry)
             case decisions.Refuse(condition=condition):
                 return self.refuse(condition, call, entry)
             case decisions.Forward(record=record, compare=compare):
@@ -247,7 +315,9 @@ class Performer:
             _, old = self._prepared.popitem(last=False)
             self._prepared_bytes -= old.replayed.size
 
-    def _simulate(self, known: Known, visit: Visit, session: str, entry: Entry) -> Answer:
+    async def _simulate(
+        self, known: Known, visit: Visit, session: str, entry: Entry, say: Sayer | None = None
+    ) -> Answer:
         entry.source = Source.SIMULATOR.value
         call, identity = known.call, known.identity
         occurrence = visit.occurrence
@@ -256,31 +326,52 @@ class Performer:
         draw = Draw(visit.attempt, occurrence)
         stateful = call.operation in known.dialect.stateful
         place = self._place(session, visit.base_url) if stateful else None
+        await self.warm(known)
+        work = self._engine.work(call, known.dialect, identity, draw, place)
+        reply = await in_turns(work) if work is not None else None
         made = self._engine.simulate(
-            call, known.dialect, identity, draw, at_once=self._settings.speed == 0, place=place
+            call,
+            known.dialect,
+            identity,
+            draw,
+            profile=self._profile,
+            at_once=self._settings.speed == 0,
+            place=place,
+            made=reply,
+            say=say,
         )
+        failure = self._engine.failure(made, identity, draw) if say is None else None
+        if failure is not None:
+            return self._fail(failure, made, call, entry)
+        made, ahead = self._loads.entered(made)
+        if self._settings.speed:
+            made = with_pings(made, call)
         entry.virtual_ttft, entry.virtual_total, entry.profile = made.ttft, made.total, made.profile
         if made.usage is not None:
             entry.prompt_tokens, entry.completion_tokens = made.usage.prompt, made.usage.completion
-        extra: list[tuple[str, str]] = []
-        if made.profile:
-            extra.append(("x-llm-simulator-profile", made.profile))
-        if made.usage is not None:
-            extra.append(("x-llm-simulator-usage", "exact" if made.usage.exact else "estimated"))
-            if not made.usage.exact:
-                extra.append(("x-llm-simulator-usage-error", expected_error(call.provider)))
-        if stateful:
-            extra.append(("x-llm-simulator-state", "session"))
+        extra = list(told(made, call.provider))
+        if stateful or ahead:
+            extra.append(("x-llm-simulator-state", ", ".join(filter(None, ("session" if stateful else "", ahead)))))
         for warning in made.warnings:
             extra.append(("x-llm-simulator-warning", warning))
             log.warning("%s %s: %s", call.provider, call.model, warning)
-        # Last, since they alone differ between equal calls: the wire remembers how the fields before were spelled.
-        extra.append(("x-llm-simulator-ttft-ms", f"{made.ttft * 1e3:.3f}"))
-        extra.append(("x-llm-simulator-total-ms", f"{made.total * 1e3:.3f}"))
+        extra += times(made)
         if made.answer.status < 400:
             return _with_headers(made.answer, self._headers(Source.SIMULATOR, *extra))
         entry.source = Source.REFUSAL.value  # what it refers to is not there
         return replace(_with_headers(made.answer, self._headers(Source.REFUSAL, *extra)), source=Source.REFUSAL)
+
+    def _fail(self, failure: ErrorRate, made: Simulated, call: Call, entry: Entry) -> Answer:
+        """A failure as often as the profile has it, when the answer would have begun."""
+        entry.source, entry.profile = Source.FAULT.value, made.profile
+        entry.virtual_ttft = entry.virtual_total = made.ttft
+        entry.note = failure.condition or f"status {failure.status}"
+        reply = dialects.of(call).refuse(condition_of(failure, call.provider), call)
+        named = (("x-llm-simulator-profile", made.profile), *times(replace(made, total=made.ttft)))
+        answer = _immediate(reply, self._headers(Source.FAULT, *named), Source.FAULT)
+        due = 0.0 if self._settings.speed == 0 else made.ttft
+        assert not isinstance(answer.chunks, AsyncIterator)
+        return replace(answer, chunks=tuple(Chunk(due, chunk.data) for chunk in answer.chunks), head_due=due)
 
     def _place(self, session: str, base_url: str) -> Place:
         from llm_simulator.simulator.engine import Place, runs_nothing
@@ -314,7 +405,7 @@ class Performer:
             condition = _missed(report.as_text(), report.as_json())
         answer = self.refuse(condition, call, entry)
         entry.source = Source.MISS.value
-        return _relabel(answer, Source.MISS)
+        return relabel(answer, Source.MISS)
 
     def _record_command(self) -> str:
         ours = f"llm-simulator run --cassette {self._settings.cassette} --mode record-missing -- <your command>"
@@ -369,13 +460,29 @@ def _missed(message: str, extra: object) -> Condition:
     return Condition("cassette_miss", 404, message, code="cassette_miss", retry=False, extra=extra)
 
 
+def _counts_tokens(call: Call, dialect: Dialect) -> bool:
+    return call.operation in dialect.generates or ("embeddings" in dialect.features and call.model != "")
+
+
+async def in_turns(work: Work) -> Reply:
+    """What long work comes to: the loop sees to other clients between its pieces."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            made: Reply = end.value
+            return made
+        await asyncio.sleep(0)
+
+
 def _with_headers(answer: Answer, more: Headers) -> Answer:
     return Answer(
         answer.status, answer.headers + more, answer.chunks, answer.end, answer.reason, answer.source, answer.head_due
     )
 
 
-def _relabel(answer: Answer, source: Source) -> Answer:
+def relabel(answer: Answer, source: Source) -> Answer:
+    """The answer as one that came from elsewhere."""
     headers = tuple((n, source.value if n == "x-llm-simulator-source" else v) for n, v in answer.headers)
     return Answer(answer.status, headers, answer.chunks, answer.end, answer.reason, source, answer.head_due)
 

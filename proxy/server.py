@@ -19,12 +19,14 @@ from aiohttp.web_protocol import RequestHandler
 from llm_simulator import dialects
 from llm_simulator.cassettes.cassette import Cassette
 from llm_simulator.cassettes.key import MATCHER_VERSION
+from llm_simulator.config import library
 from llm_simulator.config.settings import LOOPBACK_HOSTS, Settings
 from llm_simulator.errors import ConfigError
 from llm_simulator.proxy import egress
 from llm_simulator.proxy.admin import Admin
 from llm_simulator.proxy.pacer import LATENESS_BUCKETS, Pacer
 from llm_simulator.proxy.perform import Performer
+from llm_simulator.proxy.scenes import Stage
 from llm_simulator.proxy.service import Service
 from llm_simulator.proxy.wire import Wire, no_delay
 from llm_simulator.redact import Redactor
@@ -61,6 +63,7 @@ class Server:
         observer: Observer,
         admin: Admin,
         service: Service,
+        stage: Stage,
     ) -> None:
         self.settings = settings
         self.cassette = cassette
@@ -70,6 +73,7 @@ class Server:
         self._forwarding = forwarding
         self._admin = admin
         self._service = service
+        self.stage = stage
         self._listener: _Listener | None = None
         self._servers: list[asyncio.Server] = []
         self.policy: egress.Policy | None = None
@@ -87,23 +91,23 @@ class Server:
         observer = Observer(settings.journal_size)
         cassette = await _open_cassette(settings, run)
         recorder = None
-        if cassette is not None and settings.mode.forwards:
+        if cassette is not None and settings.forwards:
             from llm_simulator.recorder.writer import Recorder
 
             recorder = Recorder(cassette, redactor, matcher=MATCHER_VERSION)
         forwarding = _forwarding(settings, recorder)
         pacer = Pacer()
         observer.metrics.lateness(LATENESS_BUCKETS, lambda: (pacer.late_counts, pacer.late_sum))
-        performer = Performer(settings, cassette, forwarding)
-        admin = Admin(settings, cassette, observer, recorder)
-        service = Service(settings, performer, admin, observer, Wire(pacer, settings.speed), redactor.text, door)
-        server = cls(settings, cassette, recorder, forwarding, observer, admin, service)
+        stage = Stage(settings, Performer(settings, cassette, forwarding))
+        admin = Admin(settings, cassette, observer, recorder, stage)
+        service = Service(settings, stage, admin, observer, Wire(pacer, settings.speed), redactor.text, door)
+        server = cls(settings, cassette, recorder, forwarding, observer, admin, service, stage)
         try:
             await server._listen()
         except BaseException:
             await server._close_stores()
             raise
-        if not settings.mode.forwards:
+        if not settings.forwards:
             server.policy = egress.confine(_stores(settings))
         return server
 
@@ -165,15 +169,22 @@ def check(settings: Settings) -> None:
         ConfigError: every problem, one per line.
     """
     problems: list[str] = []
-    if settings.mode.forwards and not settings.loopback and not settings.allow_remote:
+    if settings.forwards and not settings.loopback and not settings.allow_remote:
+        what = f"mode {settings.mode.value}" if settings.mode.forwards else "a rule of a scenario"
         problems.append(
-            f"mode {settings.mode.value} forwards to providers, and {settings.host!r} can be reached from "
+            f"{what} forwards to providers, and {settings.host!r} can be reached from "
             "other machines: add --allow-remote if that is meant"
         )
-    if settings.mode.writes and not settings.cassette:
-        problems.append(f"mode {settings.mode.value} needs --cassette: a .db, a .yaml, a folder or a database URL")
+    if settings.writes and not settings.cassette:
+        what = f"mode {settings.mode.value}" if settings.mode.writes else "a rule of a scenario"
+        problems.append(f"{what} needs --cassette: a .db, a .yaml, a folder or a database URL")
     if settings.mode.value in ("replay", "verify") and not settings.cassette:
         problems.append(f"mode {settings.mode.value} needs --cassette: there is nothing to look up")
+    if settings.scenario != library.NONE:
+        try:
+            library.find(settings.scenario, settings.scenarios)
+        except ConfigError as error:
+            problems.append(f"scenario: {error}")
     if settings.speed < 0:
         problems.append(f"speed is {settings.speed:g}; 0 (no waits) or above is allowed")
     if problems:
@@ -223,7 +234,7 @@ async def _open_cassette(settings: Settings, run: str) -> Cassette | None:
         settings.cassette,
         read=dialects.read,
         rules=settings.rules,
-        writable=settings.mode.writes,
+        writable=settings.writes,
         after_last=settings.after_last,
         run=run,
         allow_truncated=settings.allow_truncated,
@@ -232,7 +243,7 @@ async def _open_cassette(settings: Settings, run: str) -> Cassette | None:
 
 
 def _forwarding(settings: Settings, recorder: Recorder | None) -> Forwarding | None:
-    if not settings.mode.forwards:
+    if not settings.forwards:
         return None
     from llm_simulator.proxy.forwarding import Forwarding
     from llm_simulator.proxy.upstream import Upstream

@@ -17,7 +17,7 @@ from llm_simulator.errors import RequestError, SimulatorError, UpstreamError
 from llm_simulator.proxy.admin import Admin
 from llm_simulator.proxy.door import DOOR_HEADER, Guard, Visit
 from llm_simulator.proxy.known import Asked
-from llm_simulator.proxy.perform import Performer
+from llm_simulator.proxy.scenes import Stage
 from llm_simulator.proxy.sockets import Dialogue, accept, is_upgrade
 from llm_simulator.proxy.wire import Delivery, Sent, Wire, sent
 from llm_simulator.telemetry.journal import Entry
@@ -38,7 +38,7 @@ class Service:
     def __init__(
         self,
         settings: Settings,
-        performer: Performer,
+        performer: Stage,
         admin: Admin,
         observer: Observer,
         wire: Wire,
@@ -166,7 +166,7 @@ class Service:
         """A WebSocket, from the answer to its handshake to its end."""
         entry.status = 101
         try:
-            return await accept(request, dialogue, self._performer.headers(Source(entry.source)))
+            return await accept(request, dialogue, self._performer.headers(Source(entry.source), entry.scenario))
         finally:
             entry.duration = self._loop.time() - started
             self._observer.add(entry)

@@ -26,6 +26,7 @@ RETRY_SECONDS = 0.01  # how soon a paced stream looks again at a slow reader
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _NO_BODY = frozenset({204, 304})
+_SEVERED = b"400\r\n{"  # 1024 bytes announced, one sent
 _LOOSE = 2  # a simulated answer's times come last (proxy/perform.py)
 HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -75,7 +76,7 @@ class Wire:
     def __init__(self, pacer: Pacer, speed: float = 1.0) -> None:
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()
-        self._pace = 0.0 if speed == 0 else 1.0 / speed
+        self._pace = _pace(speed)
 
     async def send(self, request: web.BaseRequest, answer: Answer, delivery: Delivery) -> Sent:
         """Sends `answer`, its chunks due relative to `delivery.started`; returns when the body has ended.
@@ -86,12 +87,13 @@ class Wire:
         framing = Framing.of(request, answer)
         head = framing.head(answer)
         chunks = answer.chunks
+        pace = self._pace if answer.speed is None else _pace(answer.speed)
         if isinstance(chunks, AsyncIterator):
             await self._relay(request, head, chunks, framing, delivery)
-        elif not self._pace:
+        elif not pace:
             await self._at_once(request, head, chunks, framing, delivery)
         else:
-            await self._pace_out(request, head, answer, iter(chunks), framing, delivery)
+            await self._pace_out(request, head, answer, iter(chunks), framing, delivery, pace)
         keep = await self._end(request, answer.end, framing, delivery)
         return sent(answer.status, keep)
 
@@ -165,8 +167,9 @@ class Wire:
         chunks: Iterator[Chunk],
         framing: Framing,
         delivery: Delivery,
+        pace: float,
     ) -> None:
-        stream = _Paced(_transport(request), head, chunks, framing, delivery, self._pace)
+        stream = _Paced(_transport(request), head, chunks, framing, delivery, pace)
         first = stream.first_due(answer.head_due)
         now = self._loop.time()
         following = stream.advance(now) if first <= now else first
@@ -180,11 +183,15 @@ class Wire:
                 if framing.chunked:
                     if not framing.terminated:
                         transport.write(b"0\r\n\r\n")
-                elif framing.by_length and delivery.size < framing.length and not framing.headless:
-                    return _cut(transport)  # promised more than there was
+                elif framing.by_length and delivery.size != framing.length and not framing.headless:
+                    return _cut(transport)  # promised more than there was, or less
                 delivery.complete = True
                 return framing.keep_alive
             case End.TRUNCATED:
+                return _cut(transport)
+            case End.SEVERED:
+                if framing.chunked:
+                    transport.write(_SEVERED)
                 return _cut(transport)
             case End.RESET:
                 _reset(transport)
@@ -267,6 +274,8 @@ class Framing:
 
     @classmethod
     def of(cls, request: web.BaseRequest, answer: Answer) -> Framing:
+        if not answer.status:
+            return cls(False, False, 0, False, False, False, "")
         lines, length = _spelled(answer.headers)
         headless = request.method == "HEAD" or answer.status in _NO_BODY
         chunked = length is None and not headless and request.version >= (1, 1)
@@ -276,6 +285,8 @@ class Framing:
         return cls(chunked, length is not None, length or 0, headless, keep, ends, lines)
 
     def head(self, answer: Answer) -> bytes:
+        if not answer.status:
+            return b""
         reason = answer.reason or _REASONS.get(answer.status, "")
         framing = "transfer-encoding: chunked\r\n" if self.chunked else ""
         end = "\r\n" if self.keep_alive else "connection: close\r\n\r\n"
@@ -299,6 +310,11 @@ def _spelled(headers: Headers) -> tuple[str, int | None]:
 def _fields(headers: Headers) -> tuple[str, int | None]:
     length = next((int(value) for name, value in headers if len(name) == 14 and name.lower() == "content-length"), None)
     return "".join([f"{name}: {value}\r\n" for name, value in headers]), length
+
+
+def _pace(speed: float) -> float:
+    """What waits are multiplied by."""
+    return 0.0 if speed == 0 else 1.0 / speed
 
 
 def _transport(request: web.BaseRequest) -> asyncio.Transport:

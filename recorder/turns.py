@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 
 class Turns:
@@ -26,7 +27,7 @@ class Turns:
             self._take()
             return
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(lambda: turn.done() or turn.set_result(None))
+        self._waiting.append(partial(_wake, turn))
         await turn
 
     def _take(self) -> None:
@@ -39,3 +40,8 @@ class Turns:
             self._waiting.popleft()()
         else:
             self._taken = False
+
+
+def _wake(turn: asyncio.Future[None]) -> None:
+    if not turn.done():  # whoever waited may be gone
+        turn.set_result(None)

@@ -6,15 +6,20 @@ What it says is a function of (seed, scenario, call); when it says it, of the at
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from llm_simulator.dialects import limits
-from llm_simulator.dialects.base import Desk, Dialect, Shelf, Talk
+from llm_simulator.dialects.base import Ask, Desk, Dialect, Shelf, Talk
+from llm_simulator.dialects.pieces import Work
 from llm_simulator.errors import SimulatorError
-from llm_simulator.profiles import Profile, pick
+from llm_simulator.profiles import Profile
+from llm_simulator.profiles.conditioned import conditioned
+from llm_simulator.profiles.picking import SHIPPED, Picked, Picks
+from llm_simulator.profiles.profile import ErrorRate
 from llm_simulator.simulator.draws import FIRST, Draw, Lot, Stratified
-from llm_simulator.simulator.generate import PLAIN, Style, generate
+from llm_simulator.simulator.generate import PLAIN, Generated, Style, generate
+from llm_simulator.simulator.prepared import Prepared, Shared, at_due, length_for, lengths, usage_of, with_length
 from llm_simulator.simulator.rng import keyed
 from llm_simulator.simulator.schedule import paced
 from llm_simulator.simulator.shelf import MemoryShelf
@@ -25,17 +30,16 @@ from llm_simulator.types import (
     Completion,
     Condition,
     Frame,
-    Headers,
-    Part,
     RawRequest,
     Reply,
     Source,
-    ToolCall,
     Usage,
-    header,
 )
 
-__all__ = ["Draw", "Engine", "Place", "Simulated", "runs_nothing"]
+__all__ = ["Draw", "Engine", "Place", "Sayer", "Simulated", "runs_nothing"]
+
+Sayer = Callable[[Call, Ask], Generated]
+"""What answers a call in the place of the generator."""
 
 CREATED_BASE = 1_767_225_600  # 2026-01-01T00:00:00Z
 CREATED_SPAN = 180 * 86_400
@@ -52,7 +56,8 @@ _CALL_BYTES, _PIECE_BYTES, _FRAME_BYTES, _CHUNK_BYTES = 2000, 8, 300, 72  # kept
 class Simulated:
     """An answer of the engine; `ttft` and `total` are virtual seconds, known before a byte is sent.
 
-    `usage`, `completion` and `profile` are empty for operations that generate nothing (lists of models).
+    `usage` and `completion` are empty for operations that generate nothing (lists of models). `by` is the pattern by which
+    a profile was found that does not name the model itself. `timed` is the profile with all that it says.
     """
 
     answer: Answer
@@ -62,6 +67,8 @@ class Simulated:
     profile: str = ""
     warnings: tuple[str, ...] = ()
     completion: Completion | None = None
+    by: str = ""
+    timed: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +85,6 @@ def runs_nothing(raw: RawRequest) -> Reply:
     raise SimulatorError(f"{raw.method} {raw.path}: an inner request cannot be answered here")
 
 
-@dataclass(slots=True)
-class _Prepared:
-    """What all occurrences of one call have in common."""
-
-    reply: Reply
-    headers: Headers
-    profile: Profile | None = None
-    steps: int = 0  # token times
-    tokens: int = 0  # what the frames of a stream are numbered by
-    completion: Completion | None = None
-    warnings: tuple[str, ...] = ()
-    frames: Iterable[Frame] | None = None  # from the second occurrence on, shared by all
-    hurried: tuple[Chunk, ...] | None = None  # the same as chunks that are due at once
-    size: int = 0
-    fresh: bool = True
-    told: Usage | None = None  # by an answer that was not generated
-
-    @property
-    def usage(self) -> Usage | None:
-        return self.completion.usage if self.completion else self.told
-
-
 class Engine:
     """Answers calls. What it keeps of earlier calls is bounded and only saves work: answers are the same without."""
 
@@ -111,13 +96,17 @@ class Engine:
         created_base: int = CREATED_BASE,
         style: Style = PLAIN,
         labelled: bool = False,
+        profiles: Iterable[Profile] = (),
     ) -> None:
+        """`profiles` are the user's own; they go before the shipped ones."""
+        own = tuple(profiles)
         self._seed = seed
         self._scenario = scenario
         self._created_base = created_base
         self._style = style
         self._labelled = labelled
-        self._kept: OrderedDict[tuple[object, ...], _Prepared] = OrderedDict()
+        self._picks = Picks(own) if own else SHIPPED
+        self._kept: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
         self._kept_bytes = 0
         self._place = Place(MemoryShelf(), runs_nothing)
 
@@ -135,57 +124,98 @@ class Engine:
         profile: Profile | None = None,
         at_once: bool = False,
         place: Place | None = None,
+        made: Reply | None = None,
+        say: Sayer | None = None,
     ) -> Simulated:
         """The whole answer with its times; `profile` replaces the one picked by provider and model.
 
         `at_once`: all chunks are due at 0, for a wire that would not wait anyway; `ttft` and `total` are the same.
+        `made`: what `work` came to. `say`: what a call that generates is answered with instead of what the model says.
         """
-        if call.operation in dialect.stateful:
-            prepared = self._stateful(call, dialect, identity, draw, place or self._place)
+        if made is not None:
+            prepared = self._responded(made, call, dialect)
+        elif call.operation in dialect.stateful:
+            prepared = self._stateful(call, dialect, identity, draw, place or self._place, say)
+        elif say is not None:
+            prepared = self._generated(call, call, dialect, identity, say)
         else:
             prepared = self._prepared(call, dialect, identity, place or self._place)
-        timed = profile or prepared.profile
-        body = prepared.reply.body
-        if timed is None:
-            ttft = total = 0.0
-            chunks: Iterable[Chunk] = _at_once(body)
-        else:
-            chance = Stratified(Lot(self._seed, self._scenario, identity), draw, "latency")
-            if isinstance(body, bytes):
-                ttft, total = timed.outline(prepared.steps, chance)
-                chunks = (Chunk(total, body),)
-            elif at_once:
-                ttft, total = timed.outline(prepared.steps, chance)
-                chunks = self._hurried(prepared, call, dialect)
-            else:
-                timings = timed.generate_streaming_timings(prepared.steps, chance)
-                ttft, total = timings.ttft, timings.total
-                chunks = paced(self._frames(prepared, call, dialect), timings, prepared.tokens)
+        picked = Picked(profile) if profile else prepared.picked
+        if picked is None:
+            return Simulated(self._answer(prepared, at_due(prepared.reply.body)), 0.0, 0.0, prepared.usage)
+        timed = picked.profile
+        chance = Stratified(Lot(self._seed, self._scenario, identity), draw, "latency")
+        ttft, total, chunks = self._timed(timed, prepared, call, dialect, chance, at_once)
         return Simulated(
-            Answer(prepared.reply.status, prepared.headers, chunks, source=Source.SIMULATOR),
+            self._answer(prepared, chunks),
             ttft,
             total,
             prepared.usage,
-            timed.name if timed else "",
+            timed.name,
             prepared.warnings,
             prepared.completion,
+            picked.by,
+            timed,
         )
+
+    def failure(self, made: Simulated, identity: bytes, draw: Draw) -> ErrorRate | None:
+        """Whether this call ends in one of the failures that its profile has rates of, and in which."""
+        errors = made.timed.errors if made.timed else ()
+        if not errors:
+            return None
+        u = Lot(self._seed, self._scenario, identity).main(draw, "outcome")
+        for error in errors:
+            u -= error.rate
+            if u < 0:
+                return error
+        return None
+
+    def _timed(
+        self, timed: Profile, prepared: Prepared, call: Call, dialect: Dialect, chance: Stratified, at_once: bool
+    ) -> tuple[float, float, Iterable[Chunk]]:
+        """TTFT, total and the chunks of an answer, each with its time."""
+        body = prepared.reply.body
+        if isinstance(body, bytes):
+            ttft, total = timed.whole(prepared.steps, chance)
+            return ttft, total, (Chunk(total, body),)
+        if prepared.completion is None:
+            ttft, total = timed.whole(0, chance)
+            return ttft, total, at_due(body, 0.0 if at_once else total)
+        if at_once:
+            ttft, total = timed.outline(prepared.steps, chance)
+            return ttft, total, self._hurried(prepared, call, dialect)
+        timings = timed.generate_streaming_timings(prepared.steps, chance)
+        return timings.ttft, timings.total, paced(self._frames(prepared, call, dialect), timings, prepared.tokens)
+
+    @staticmethod
+    def _answer(prepared: Prepared, chunks: Iterable[Chunk]) -> Answer:
+        return Answer(prepared.reply.status, prepared.headers, chunks, source=Source.SIMULATOR)
+
+    def work(
+        self, call: Call, dialect: Dialect, identity: bytes, draw: Draw = FIRST, place: Place | None = None
+    ) -> Work | None:
+        """The answer in pieces, of a call that takes long; None where `simulate` makes it in no time."""
+        if call.operation in dialect.generates:
+            return None
+        return dialect.work(call, self._own_desk(call, dialect, identity, draw, place or self._place))
 
     def talk(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> Talk:
         """The conversation that a WebSocket handshake opens."""
         return dialect.talk(call, self._desk(self._seed_of(identity), identity, place))
 
-    def _complete(self, call: Call, dialect: Dialect, identity: bytes) -> tuple[Completion, tuple[str, ...]]:
+    def _complete(
+        self, call: Call, dialect: Dialect, identity: bytes, say: Sayer | None = None
+    ) -> tuple[Completion, tuple[str, ...]]:
         ask = limits.within(dialect.ask(call), call)
         lot = Lot(self._seed, self._scenario, identity)
-        length = pick(call.provider, call.model, call.family).length
-        made = generate(ask, call.model, lot, length, self._style)
+        profile = self._pick(call).profile
+        made = say(call, ask) if say else generate(ask, call.model, lot, length_for(profile, lot), self._style)
         completion = Completion(
             id=self._seed_of(identity).hex(),
             created=self._created(identity),
             model=call.model,
             choices=made.choices,
-            usage=Usage(ask.prompt_tokens, made.tokens, reasoning=made.reasoning, exact=ask.exact and made.exact),
+            usage=usage_of(ask, made, profile),
             fingerprint=f"{keyed(self._seed, 'fingerprint', call.model):016x}"[:10],
             labelled=self._labelled,
         )
@@ -199,7 +229,7 @@ class Engine:
     def _created(self, identity: bytes) -> int:
         return self._created_base + keyed(self._seed, self._scenario, identity, "created") % CREATED_SPAN
 
-    def _prepared(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> _Prepared:
+    def _prepared(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> Prepared:
         # The identity leaves out what the match rules ignore; the dialect may echo it, so the bytes count here, too.
         key = (identity, call.provider, call.family, call.raw.target, call.raw.body)
         prepared = self._kept.get(key)
@@ -211,42 +241,80 @@ class Engine:
         self._keep(key, prepared, len(call.raw.body))
         return prepared
 
-    def _prepare(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> _Prepared:
+    def _prepare(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> Prepared:
         if call.operation not in dialect.generates:
             desk = self._desk(self._seed_of(identity), identity, place)
-            return _responded(dialect.respond(call, desk), call, dialect)
+            return self._responded(dialect.respond(call, desk), call, dialect)
         return self._generated(call, call, dialect, identity)
 
-    def _generated(self, call: Call, asked: Call, dialect: Dialect, identity: bytes) -> _Prepared:
+    def _generated(
+        self, call: Call, asked: Call, dialect: Dialect, identity: bytes, say: Sayer | None = None
+    ) -> Prepared:
         """`asked` is the call with what it refers to filled in."""
-        completion, warnings = self._complete(asked, dialect, identity)
+        completion, warnings = self._complete(asked, dialect, identity, say)
         reply = dialect.write(completion, call)
-        profile = pick(call.provider, call.model, call.family)
-        steps, tokens = _lengths(completion)
-        return _Prepared(reply, _headers(reply), profile, steps, tokens, completion, warnings)
+        steps, tokens = lengths(completion)
+        prepared = Prepared(reply, with_length(reply), self._pick(call), steps, tokens, completion, warnings)
+        return self._conditioned(prepared, call, dialect)
 
-    def _stateful(self, call: Call, dialect: Dialect, identity: bytes, draw: Draw, place: Place) -> _Prepared:
+    def _pick(self, call: Call, *, cached: bool = False) -> Picked:
+        return self._picks.of(call.provider, call.model, call.family, stream=call.stream, cached=cached)
+
+    def _conditioned(self, prepared: Prepared, call: Call, dialect: Dialect) -> Prepared:
+        """With the profile of a prompt of this length and as much of it cached as the answer says, where that matters."""
+        assert prepared.picked is not None
+        profile = prepared.picked.profile
+        if not (profile.cache_hit or profile.prompt_slope or self._picks.by_cache):
+            return prepared
+        body = prepared.reply.body
+        if not isinstance(body, bytes):
+            prepared.reply = replace(prepared.reply, body=Shared(body))
+            body = b"".join(frame.data for frame in prepared.reply.body)  # type: ignore[union-attr]
+        usage = dialect.usage(prepared.reply.status, prepared.headers, body, call) or prepared.usage
+        if usage is not None:
+            picked = self._pick(call, cached=usage.cached > 0)
+            timed = conditioned(picked.profile, usage.prompt - usage.cached, usage.cached)
+            prepared.picked = Picked(timed, picked.by)
+        return prepared
+
+    def _responded(self, reply: Reply, call: Call, dialect: Dialect) -> Prepared:
+        """With the usage that the answer shows (embeddings, token counts)."""
+        usage = None
+        if reply.status == 200 and isinstance(reply.body, bytes):
+            usage = dialect.usage(reply.status, reply.headers, reply.body, call)
+        if usage is not None and call.provider not in _COUNTED:
+            usage = replace(usage, exact=False)
+        picked = self._picks.of(call.provider, call.model, call.family, operation=call.operation, stream=call.stream)
+        return Prepared(reply, with_length(reply), picked, told=usage)
+
+    def _stateful(
+        self, call: Call, dialect: Dialect, identity: bytes, draw: Draw, place: Place, say: Sayer | None = None
+    ) -> Prepared:
         """Depends on what the session did before, so it is kept only where the call refers to nothing of that."""
         if call.operation not in dialect.generates:
-            # Two equal calls make two objects: the occurrence is part of what their ids derive from.
-            seed = self._seed_of(identity, draw.attempt, draw.occurrence)
-            return _responded(dialect.respond(call, self._desk(seed, identity, place)), call, dialect)
+            desk = self._own_desk(call, dialect, identity, draw, place)
+            return self._responded(dialect.respond(call, desk), call, dialect)
         asked = dialect.recall(call, place.shelf)
         if isinstance(asked, Condition):
             reply = dialect.refuse(asked, call)
-            return _Prepared(reply, _headers(reply))
-        if asked is call:
+            return Prepared(reply, with_length(reply))
+        if asked is call and say is None:
             prepared = self._prepared(call, dialect, identity, place)
         else:
-            prepared = self._generated(call, asked, dialect, identity)
+            prepared = self._generated(call, asked, dialect, identity, say)
         assert prepared.completion is not None
         dialect.retain(call, prepared.completion, place.shelf)
         return prepared
 
+    def _own_desk(self, call: Call, dialect: Dialect, identity: bytes, draw: Draw, place: Place) -> Desk:
+        """Two equal calls make two objects: the occurrence is part of what their ids derive from."""
+        more = (draw.attempt, draw.occurrence) if call.operation in dialect.stateful else ()
+        return self._desk(self._seed_of(identity, *more), identity, place)
+
     def _desk(self, seed: bytes, identity: bytes, place: Place) -> Desk:
         return Desk(seed, self._created(identity), place.shelf, place.run, place.base_url)
 
-    def _keep(self, key: tuple[object, ...], prepared: _Prepared, asked: int) -> None:
+    def _keep(self, key: tuple[object, ...], prepared: Prepared, asked: int) -> None:
         body = prepared.reply.body
         size = asked + (len(body) if isinstance(body, bytes) else 0) + _PIECE_BYTES * prepared.tokens + _CALL_BYTES
         if size > KEPT_BYTES // 16:
@@ -254,14 +322,14 @@ class Engine:
         self._kept[key] = prepared
         self._grow(prepared, size)
 
-    def _grow(self, prepared: _Prepared, size: int) -> None:
+    def _grow(self, prepared: Prepared, size: int) -> None:
         prepared.size += size
         self._kept_bytes += size
         while self._kept_bytes > KEPT_BYTES or len(self._kept) > KEPT_CALLS:
             _, old = self._kept.popitem(last=False)
             self._kept_bytes -= old.size
 
-    def _hurried(self, prepared: _Prepared, call: Call, dialect: Dialect) -> Iterable[Chunk]:
+    def _hurried(self, prepared: Prepared, call: Call, dialect: Dialect) -> Iterable[Chunk]:
         """The chunks of a stream without times, kept like its frames."""
         if prepared.hurried is not None:
             return prepared.hurried
@@ -272,7 +340,7 @@ class Engine:
         self._grow(prepared, _CHUNK_BYTES * len(prepared.hurried))
         return prepared.hurried
 
-    def _frames(self, prepared: _Prepared, call: Call, dialect: Dialect) -> Iterable[Frame]:
+    def _frames(self, prepared: Prepared, call: Call, dialect: Dialect) -> Iterable[Frame]:
         """The frames of a stream: made as they are sent, and kept for all once the same call has come again."""
         assert prepared.completion is not None
         if prepared.fresh:
@@ -282,60 +350,7 @@ class Engine:
         else:
             frames = dialect.write(prepared.completion, call).body
             if prepared.tokens <= SHARED_TOKENS:
-                prepared.frames = frames = _Shared(frames)
+                prepared.frames = frames = Shared(frames)
                 self._grow(prepared, _FRAME_BYTES * prepared.tokens)
         assert not isinstance(frames, bytes)
         return frames
-
-
-class _Shared:
-    """Frames that several streams read at their own pace, each made once."""
-
-    __slots__ = ("_made", "_source")
-
-    def __init__(self, source: Iterable[Frame] | bytes) -> None:
-        assert not isinstance(source, bytes)
-        self._source = iter(source)
-        self._made: list[Frame] = []
-
-    def __iter__(self) -> Iterator[Frame]:
-        at = 0
-        while True:
-            if at == len(self._made):
-                following = next(self._source, None)
-                if following is None:
-                    return
-                self._made.append(following)
-            yield self._made[at]
-            at += 1
-
-
-def _responded(reply: Reply, call: Call, dialect: Dialect) -> _Prepared:
-    """With the usage that the answer shows (embeddings, token counts)."""
-    usage = None
-    if reply.status == 200 and isinstance(reply.body, bytes):
-        usage = dialect.usage(reply.status, reply.headers, reply.body, call)
-    if usage is not None and call.provider not in _COUNTED:
-        usage = replace(usage, exact=False)
-    return _Prepared(reply, _headers(reply), told=usage)
-
-
-def _lengths(completion: Completion) -> tuple[int, int]:
-    """The pieces of the longest choice, by which the answer is paced, and those of all choices."""
-    lengths = [sum(map(_pieces, choice.parts)) for choice in completion.choices]
-    return max(lengths, default=0), sum(lengths)
-
-
-def _pieces(part: Part) -> int:
-    return len(part.arguments if isinstance(part, ToolCall) else part.tokens)
-
-
-def _headers(reply: Reply) -> Headers:
-    """With the length of a whole body, where the dialect does not give it."""
-    if not isinstance(reply.body, bytes) or header(reply.headers, "content-length"):
-        return reply.headers
-    return (*reply.headers, ("content-length", str(len(reply.body))))
-
-
-def _at_once(body: bytes | Iterable[Frame]) -> tuple[Chunk, ...]:
-    return (Chunk(0.0, body),) if isinstance(body, bytes) else tuple(Chunk(0.0, frame.data) for frame in body)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from llm_simulator import tokens
 from llm_simulator.dialects.base import Ask, Thinking, Tool, Turn
-from llm_simulator.profiles.distributions import Distribution
+from llm_simulator.profiles.distributions import Constant, Distribution
 from llm_simulator.simulator.draws import Lot
 from llm_simulator.simulator.rng import DeterministicRng
 from llm_simulator.simulator.schema import made_of
 from llm_simulator.simulator.style import PLAIN, Style, filled
-from llm_simulator.simulator.text import for_model
+from llm_simulator.simulator.text import TextWriter, for_model
 from llm_simulator.types import JSON, Choice, Finish, Reasoning, Text, ToolCall
 
 __all__ = ["PLAIN", "Generated", "Style", "generate"]
@@ -34,6 +34,11 @@ After recorded usage of gpt-5.4 and 5.5 (n = 6), and of o4-mini and gpt-5 (n = 1
 
 _IDLE = {"low": 0.9, "medium": 0.5, "high": 0.3, "xhigh": 0.1, "max": 0.05}
 """How often a sparing model does not think at all, by effort."""
+
+
+@dataclass(frozen=True)
+class Exactly(Constant):
+    """A length that is met to the token, as that of a recorded answer whose times are replayed; others end with a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +179,13 @@ def _text(ask: Ask, model: str, length: Distribution, rng: DeterministicRng, sty
     target = max(1, round(length.quantile(rng.next_f64())))
     given = _given(ask, model, target, rng, style)
     if given is None:
-        written = for_model(model, "lorem" if style.text == "lorem" else "markov").write(rng, target, room)
-        pieces, count, cut = written.pieces, written.tokens, written.cut
+        kind = "lorem" if style.text == "lorem" else "markov"
+        if isinstance(length, Exactly) and (room is None or target <= room):
+            pieces, count = _exactly(for_model(model, kind), rng, target)
+            cut = False
+        else:
+            written = for_model(model, kind).write(rng, target, room)
+            pieces, count, cut = written.pieces, written.tokens, written.cut
     else:
         pieces, count, cut = _limited(given, room, model)
     stop = _first_stop("".join(pieces), ask.stop) if ask.stop else None
@@ -184,6 +194,14 @@ def _text(ask: Ask, model: str, length: Distribution, rng: DeterministicRng, sty
         pieces, count = tokens.split(text, model), tokens.count(text, model)
         return _Draft(Choice((Text(pieces),), Finish.STOP_SEQUENCE, stop_sequence=stop[1]), count)
     return _Draft(Choice((Text(pieces),), Finish.LENGTH if cut else Finish.STOP), count)
+
+
+def _exactly(writer: TextWriter, rng: DeterministicRng, target: int) -> tuple[tuple[str, ...], int]:
+    """A text of so many tokens: its last sentence ends early, with a full stop."""
+    written = writer.write(rng, target, target)
+    if not written.cut or not written.pieces[-1][-1:].isalnum() or len(written.pieces) != written.tokens:
+        return written.pieces, written.tokens
+    return (*written.pieces[:-1], "."), written.tokens
 
 
 def _given(ask: Ask, model: str, target: int, rng: DeterministicRng, style: Style) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from llm_simulator.dialects.keepalive import Beat
 from llm_simulator.profiles import Timings
 from llm_simulator.types import Chunk, Frame
 
@@ -22,6 +23,19 @@ def paced(frames: Iterable[Frame], timings: Timings, tokens: int) -> Iterator[Ch
             continue
         at = frame.token if tokens == last + 1 else frame.token * (last + 1) // tokens
         yield Chunk(dues[min(at, last)], frame.data)
+
+
+def kept_alive(chunks: Iterable[Chunk], beat: Beat) -> Iterator[Chunk]:
+    """The same chunks with what the provider sends in long waits: a function of the schedule, not of the clock."""
+    following: float | None = beat.every if beat.before else None
+    first = True
+    for chunk in chunks:
+        while following is not None and following < chunk.due:
+            yield Chunk(following, beat.data)
+            following += beat.every
+        yield chunk
+        if first:
+            first, following = False, None if beat.before else chunk.due + beat.every
 
 
 def hurried(chunks: Iterable[Chunk], speed: float) -> Iterator[Chunk]:

@@ -21,10 +21,13 @@ _COMMANDS = {
     "serve": ("llm_simulator.cli.serve", "Serve: record, replay and simulate on a local port."),
     "run": ("llm_simulator.cli.run", "Run a command with its LLM SDKs pointed at the simulator."),
     "cassette": ("llm_simulator.cli.cassette", "List, show, import, export, scan, compare and tidy up cassettes."),
+    "calibrate": ("llm_simulator.cli.calibrate", "Fit latency profiles to recordings."),
+    "profile": ("llm_simulator.cli.profile", "List, show, plot and compare latency profiles; check for drift."),
     "doctor": ("llm_simulator.cli.doctor", "Show versions, folders and ports, and warn of what will surprise."),
     "pytest-server": ("llm_simulator.cli.pytest_server", "The pytest plugin's other half (it starts this itself)."),
     "capture": ("llm_simulator.cli.capture", "Install what the HTTPS_PROXY door needs."),
     "ca": ("llm_simulator.cli.ca", "The certificate authority of the HTTPS_PROXY door."),
+    "scenario": ("llm_simulator.cli.scenario", "List and show scenarios."),
     "validate": ("llm_simulator.cli.validate", "Check a configuration file."),
     "completion": ("llm_simulator.cli.completion", "Print the completion script of a shell."),
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from llm_simulator.config import library
 from llm_simulator.config.load import load, with_flags
 from llm_simulator.config.settings import Settings, Validation
 from llm_simulator.errors import ConfigError
@@ -41,6 +42,7 @@ _OPTIONS = (
     ),
     click.option("--mode", "-m", type=click.Choice([mode.value for mode in Mode]), help="what to do with a call"),
     click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="YAML, JSON or TOML file"),
+    click.option("--scenario", metavar="NAME", help="rules and faults (llm-simulator scenario list), or a file"),
     click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="seed of the simulator (default 0)"),
     click.option("--speed", type=click.FloatRange(0), help="divides waits: 2 is twice as fast, 0 does not wait"),
     click.option(
@@ -78,6 +80,7 @@ def settings_of(
     validation: str | None,
     upstream: tuple[str, ...],
     ignore: tuple[str, ...],
+    scenario: str | None,
     **flags: Any,
 ) -> Settings:
     """Settings from flags over environment over file over defaults.
@@ -90,6 +93,9 @@ def settings_of(
     settings = with_flags(base, mode=Mode(mode) if mode else None, validation=level, **flags)
     if upstream:
         settings = with_flags(settings, upstreams={**settings.upstreams, **dict(map(_upstream, upstream))})
+    if scenario:
+        name, scenarios = library.given(scenario, settings.scenarios)
+        settings = with_flags(settings, scenario=name, scenarios=scenarios)
     if ignore:
         rules = replace(settings.rules, ignore=(*settings.rules.ignore, *ignore))
         settings = with_flags(settings, rules=rules)

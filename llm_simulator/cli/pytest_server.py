@@ -25,6 +25,7 @@ from llm_simulator.cassettes.cassette import Cassette
 from llm_simulator.cassettes.index import AfterLast
 from llm_simulator.cassettes.key import MatchRules
 from llm_simulator.cli.child import child_environment, wrapped_hosts
+from llm_simulator.config import library
 from llm_simulator.config.settings import Settings
 from llm_simulator.errors import SimulatorError
 from llm_simulator.proxy import egress
@@ -68,10 +69,14 @@ class _Tests:
                     return {"ok": await self._open(question)}
                 case "calls":
                     return {"ok": await self._calls(question["test"])}
+                case "scenario":
+                    return {"ok": self._scenario(question["test"], question["name"])}
                 case "close":
                     return {"ok": await self._close(question["test"], question["max_age"])}
                 case other:
-                    return {"error": f"pytest-server does not know how to {other!r}; open, calls and close are known"}
+                    return {
+                        "error": f"pytest-server does not know how to {other!r}; open, calls, scenario and close are known"
+                    }
         except SimulatorError as error:
             return {"error": str(error)}
 
@@ -94,12 +99,15 @@ class _Tests:
         """The settings of a test, and whether its cassette is not there yet: then an empty one stands in for it."""
         mode, cassette = Mode(asked["mode"]), asked["cassette"]
         missing = "://" not in cassette and not Path(cassette).exists() and not mode.writes
+        name, scenarios = library.given(asked["scenario"], {})
         wrapped = dict.fromkeys(wrapped_hosts(asked["environ"]), "")
         settings = Settings(
             cassette=self.empty if missing else cassette,
             mode=mode,
             port=0,
             seed=asked["seed"],
+            scenario=name,
+            scenarios=scenarios,
             speed=asked["speed"],
             rules=MatchRules(ignore=tuple(asked["ignore"])),
             after_last=AfterLast(asked["after_last"]),
@@ -113,7 +121,7 @@ class _Tests:
     def _confine(self) -> None:
         """While no test forwards, this process reaches loopback only (a single server confines as if it were alone)."""
         servers = [test.server for test in self.running.values()]
-        if any(server.settings.mode.forwards for server in servers):
+        if any(server.settings.forwards for server in servers):
             egress.release()
         else:
             policies = (server.policy for server in servers if server.policy is not None)
@@ -125,6 +133,12 @@ class _Tests:
         entries = list(test.server.observer.journal)
         misses = [test.redactor.text(entry.report) for entry in entries if entry.report]
         return {"calls": [entry.as_json() for entry in entries], "misses": misses}
+
+    def _scenario(self, test: str, given: str) -> str:
+        """From the next call of the test on."""
+        name, scenarios = library.given(given, {})
+        self._named(test).server.stage.activate(name, scenario=scenarios.get(name))
+        return name
 
     def _named(self, name: str) -> _Test:
         if name not in self.running:

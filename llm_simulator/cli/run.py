@@ -68,8 +68,9 @@ def command(
 def _isolate(settings: Settings) -> None:
     from llm_simulator.cli.isolate import isolate
 
-    if settings.mode.forwards:
-        raise ConfigError(f"--isolate cuts the network off, and mode {settings.mode.value} needs it")
+    if settings.forwards:
+        what = f"mode {settings.mode.value}" if settings.mode.forwards else "a rule of a scenario"
+        raise ConfigError(f"--isolate cuts the network off, and {what} needs it")
     isolate()
 
 
@@ -224,7 +225,7 @@ def _evidence(server: Server, refusing: Refusing | None, *, isolated: bool) -> l
     lines = []
     if isolated:
         lines.append("--isolate: simulator and command had a network namespace with loopback only (proof)")
-    if refusing is not None and not server.settings.mode.forwards:
+    if refusing is not None and not server.settings.forwards:
         lines.append("proxy variables pointed at a door that refuses strangers (counts clients that honour them)")
     if server.policy is not None:
         lines.append("the simulator's own process was confined to loopback (audit hook)")

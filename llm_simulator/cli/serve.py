@@ -31,13 +31,27 @@ DEMO = "demo.yaml"
 @click.option(
     "--proxy-port", type=click.IntRange(0, 65535), help="also open an HTTPS_PROXY door on this port (loopback)"
 )
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="F",
+    type=click.Path(exists=True, dir_okay=False),
+    help="file of latency profiles, before the shipped ones (repeatable)",
+)
 @click.option("--allow-host", "hosts", multiple=True, help="Host header value to accept beside loopback names")
 @click.option("--allow-origin", "origins", multiple=True, help="web origin that may call from a browser")
 @click.option("--allow-remote", is_flag=True, default=None, help="forward although other machines can reach us")
 @click.option("--admin-token", envvar="LLM_SIMULATOR_ADMIN_TOKEN", help="token for /admin")
-def command(hosts: tuple[str, ...], origins: tuple[str, ...], proxy_port: int | None, **options: Any) -> None:
+def command(
+    hosts: tuple[str, ...],
+    origins: tuple[str, ...],
+    profiles: tuple[str, ...],
+    proxy_port: int | None,
+    **options: Any,
+) -> None:
     """Serve on a local port. Without --cassette the shipped demo cassette is open (mode auto)."""
-    settings = settings_of(**options, hosts=hosts or None, origins=origins or None)
+    settings = settings_of(**options, hosts=hosts or None, origins=origins or None, profiles=profiles or None)
     asyncio.run(_serve(_with_demo(settings), proxy_port))
 
 
@@ -105,8 +119,9 @@ def _settle() -> None:
 def _greeting(server: Server, door: Door | None) -> str:
     settings: Settings = server.settings
     recordings = len(server.cassette) if server.cassette is not None else 0
+    scenario = "" if server.stage.active == "default" else f", scenario {server.stage.active}"
     lines = [
-        f"llm-simulator serves {server.base_url} (mode {settings.mode.value}, seed {settings.seed})",
+        f"llm-simulator serves {server.base_url} (mode {settings.mode.value}, seed {settings.seed}{scenario})",
         f"  cassette  {server.cassette.where if server.cassette is not None else 'none'} ({recordings} recordings)",
         f"  OpenAI    OPENAI_BASE_URL={server.base_url}/v1",
         f"  Anthropic ANTHROPIC_BASE_URL={server.base_url}",

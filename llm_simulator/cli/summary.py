@@ -46,6 +46,7 @@ class Summary:
         hosts = ", ".join(f"{host} ({count})" for host, count in sorted(self.egress.items()))
         total = self.tally.total()
         lines = [
+            *(played.told(name) for name, played in self.tally.scenarios.items()),
             prices.told(total.spent_usd, total.saved_usd),
             f"egress attempts refused: {attempts} — {hosts}" if attempts else "",
             f"recordings not used: {len(self.unused)} (ids {_some(self.unused)})" if self.unused else "",
@@ -66,7 +67,7 @@ def _some(ids: list[int]) -> str:
 
 _LOG_WIDTH = 140
 _ALWAYS = ("calls", "recorded", "replayed", "simulated", "missed")
-_WHERE_ANY = ("forwarded", "refused")
+_WHERE_ANY = ("templated", "forwarded", "refused", "failed")
 
 
 def show(summary: Summary) -> None:

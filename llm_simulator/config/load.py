@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,6 @@ from llm_simulator.simulator.style import Style
 from llm_simulator.types import Mode
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
-
     from llm_simulator.config.schema import File
 
 PREFIX = "LLM_SIMULATOR__"
@@ -128,54 +126,13 @@ def _lay_over(values: dict[str, Any], keys: list[str], value: Any) -> None:
 def _validated(values: dict[str, Any], path: Path | None, text: str) -> File:
     from pydantic import ValidationError
 
+    from llm_simulator.config.problems import problems
     from llm_simulator.config.schema import File
 
     try:
         return File.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_problems(error, path, text))) from error
-
-
-def _problems(error: ValidationError, path: Path | None, text: str) -> Iterator[str]:
-    for problem in error.errors(include_url=False):
-        field = ".".join(str(part) for part in problem["loc"])
-        where = f"{path or 'environment'}:{_line(text, problem['loc']) or ''}".rstrip(":")
-        allowed = problem["msg"]
-        if problem["type"] == "extra_forbidden":
-            allowed = f"no such field; allowed here: {', '.join(_siblings(problem['loc']))}"
-            yield f"{where}: {field}: {allowed}"
-        else:
-            yield f"{where}: {field}: is {problem['input']!r}; {allowed[0].lower()}{allowed[1:]}"
-
-
-def _siblings(location: Iterable[Any]) -> list[str]:
-    from llm_simulator.config.schema import File, Section
-
-    model: type[Section] = File
-    for part in list(location)[:-1]:
-        field = model.model_fields.get(str(part))
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, Section):
-            break
-        model = field.annotation
-    return sorted(model.model_fields)
-
-
-def _line(text: str, location: tuple[int | str, ...]) -> int | None:
-    """The line where the innermost named field of `location` stands, found by walking down its parents."""
-    found, start = None, 0
-    lines = text.splitlines()
-    for part in location:
-        if not isinstance(part, str):
-            continue
-        for number in range(start, len(lines)):
-            if (
-                lines[number].lstrip(" -\t{[\"'").startswith(part)
-                or f'"{part}"' in lines[number]
-                or f"{part}:" in lines[number]
-            ):
-                found, start = number + 1, number
-                break
-    return found
+        raise ConfigError("\n".join(problems(error, path, text, File))) from error
 
 
 def _settings(file: File) -> Settings:
@@ -189,6 +146,7 @@ def _settings(file: File) -> Settings:
         speed=file.simulation.speed,
         validation=Validation(file.simulation.validation),
         models=file.simulation.models,
+        profiles=file.simulation.profiles,
         style=Style(**file.simulation.style.model_dump()),
         label=Label(file.response.label),
         rules=MatchRules(cassettes.match.ignore, cassettes.match.headers, cassettes.match.host),
@@ -205,6 +163,8 @@ def _settings(file: File) -> Settings:
         drain_secs=server.drain_secs,
         connect_timeout_secs=server.connect_timeout_secs,
         log_level=file.telemetry.logging.level,
+        scenario=file.scenario,
+        scenarios=file.scenarios,
     )
 
 

@@ -5,17 +5,13 @@ pydantic is imported here and only here, and this module only where a file or a 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from llm_simulator.config import library
+from llm_simulator.config.section import Section
 from llm_simulator.simulator.style import Style
-
-
-class Section(BaseModel):
-    """A section that knows all its fields: a misspelt one is an error, not silence."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ServerSection(Section):
@@ -65,6 +61,9 @@ class SimulationSection(Section):
     )
     style: StyleSection = StyleSection()
     models: tuple[str, ...] = Field(default=(), description="further model names that are answered")
+    profiles: tuple[str, ...] = Field(
+        default=(), description="files of latency profiles (llm-simulator calibrate); theirs go before the shipped ones"
+    )
 
 
 class ResponseSection(Section):
@@ -101,6 +100,18 @@ class TelemetrySection(Section):
     logging: LoggingSection = LoggingSection()
 
 
+def _scenarios(given: dict[str, Any]) -> dict[str, Any]:
+    """The values that they describe; their schema is loaded where there is one to read."""
+    if not given:
+        return given
+    from pydantic import TypeAdapter
+
+    from llm_simulator.config.scenarios import ScenarioName, ScenarioSection
+
+    sections = TypeAdapter(dict[ScenarioName, ScenarioSection]).validate_python(given)
+    return {name: section.made(name) for name, section in sections.items()}
+
+
 class File(Section):
     """The whole file."""
 
@@ -113,3 +124,18 @@ class File(Section):
         default_factory=dict, description="host -> base URL it is fetched from ('' for itself); naming a host allows it"
     )
     telemetry: TelemetrySection = TelemetrySection()
+    scenarios: Annotated[dict[str, Any], AfterValidator(_scenarios)] = Field(
+        default_factory=dict, description="name -> scenario (docs/scenarios.md)"
+    )
+    scenario: str = Field(default="default", description="the scenario in force from the start; default: none")
+
+    @field_validator("scenario")
+    @classmethod
+    def _known(cls, name: str, info: ValidationInfo) -> str:
+        """Raises:
+        ValueError: no scenario has this name.
+        """
+        own: dict[str, Any] = info.data.get("scenarios", {})
+        if name != library.NONE and name not in own and name not in library.shipped():
+            raise ValueError(library.unknown(name, own))
+        return name

@@ -6,16 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from llm_simulator.cassettes.index import AfterLast
 from llm_simulator.cassettes.key import MatchRules
 from llm_simulator.simulator.style import PLAIN, Style
 from llm_simulator.types import Mode
 
+if TYPE_CHECKING:
+    from llm_simulator.simulator.scenario import Scenario
+
 MEBIBYTE = 1 << 20
 
 
 def _no_upstreams() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+def _no_scenarios() -> Mapping[str, Scenario]:
     return MappingProxyType({})
 
 
@@ -39,6 +47,7 @@ class Settings:
 
     `upstreams` maps a host as a client names it to the base URL it is really fetched from; naming a host allows it.
     `models` are names that are answered although no provider is known to have them.
+    `profiles` are files of latency profiles; theirs go before the shipped ones.
     `style` says how simulated answers sound, `label` where they say that they are simulated.
     `origins` are the web origins that may call from a browser, `hosts` the Host header values accepted beside loopback.
     """
@@ -49,9 +58,10 @@ class Settings:
     port: int = 8080
     seed: int = 0
     speed: float = 1.0
-    scenario: str = "default"
+    scenario: str = "default"  # "default": none; the name of one of `scenarios` or of the shipped ones
     validation: Validation = Validation.LENIENT
     models: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
     style: Style = PLAIN
     label: Label = Label.HEADERS
     rules: MatchRules = field(default_factory=MatchRules)
@@ -59,6 +69,7 @@ class Settings:
     allow_truncated: bool = False
     explain: bool = False
     upstreams: Mapping[str, str] = field(default_factory=_no_upstreams)
+    scenarios: Mapping[str, Scenario] = field(default_factory=_no_scenarios)
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     allow_remote: bool = False
@@ -69,6 +80,16 @@ class Settings:
     connect_timeout_secs: float = 30.0
     log_level: str = "info"
     record_command: str = ""  # what a miss report names as the command that would record the call ("": our own `run`)
+
+    @property
+    def forwards(self) -> bool:
+        """Whether any call may go to an upstream: by the mode, or by a rule of a scenario."""
+        return self.mode.forwards or any(scenario.forwards for scenario in self.scenarios.values())
+
+    @property
+    def writes(self) -> bool:
+        """Whether any call may add to the cassette."""
+        return self.mode.writes or any(scenario.writes for scenario in self.scenarios.values())
 
     @property
     def loopback(self) -> bool:

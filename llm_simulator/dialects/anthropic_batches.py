@@ -8,18 +8,20 @@ Source: platform.claude.com/docs/en/api/messages/batches.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
+from llm_simulator.dialects import pieces
 from llm_simulator.dialects.anthropic_messages import DIALECT as MESSAGES
 from llm_simulator.dialects.anthropic_messages import betas, headers_of
 from llm_simulator.dialects.anthropic_models import page
 from llm_simulator.dialects.base import Desk, Plain, Route, Shelf
 from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, dump, load
 from llm_simulator.dialects.ids import code, digest, rfc3339
+from llm_simulator.dialects.pieces import Work
 from llm_simulator.dialects.reading import json_object
-from llm_simulator.dialects.routes import ANTHROPIC_BATCHES
+from llm_simulator.dialects.routes_anthropic import ANTHROPIC_BATCHES
 from llm_simulator.dialects.structure import Fault, Rule, fault_in, first
 from llm_simulator.types import JSON, Call, Condition, Headers, RawRequest, Reply
 
@@ -39,6 +41,7 @@ _OPERATIONS = {
 }
 _REQUEST = (Rule("custom_id", "string", required=True), Rule("params", "object", required=True))
 _PASSED_ON = ("authorization", "x-api-key", "anthropic-version", "anthropic-beta", "anthropic-workspace-id")
+_LINES_SPELLED = 200  # between two pauses
 
 
 class AnthropicBatches(Plain):
@@ -68,7 +71,13 @@ class AnthropicBatches(Plain):
         return _check(call) if call.operation == "batches.create" else None
 
     def respond(self, call: Call, desk: Desk) -> Reply:
-        found = _answer(call, desk)
+        return pieces.whole(self._worked(call, desk))
+
+    def work(self, call: Call, desk: Desk) -> Work | None:
+        return self._worked(call, desk) if call.operation in ("batches.get", "batches.results") else None
+
+    def _worked(self, call: Call, desk: Desk) -> Work:
+        found = yield from _answer(call, desk)
         if isinstance(found, Condition):
             return self.refuse(found, call)
         kind = "application/x-jsonl" if isinstance(found, bytes) else "application/json"
@@ -110,7 +119,7 @@ def _content_fault(requests: list[Any]) -> Condition | None:
     return None
 
 
-def _answer(call: Call, desk: Desk) -> JSON | bytes | Condition:
+def _answer(call: Call, desk: Desk) -> Generator[None, None, JSON | bytes | Condition]:
     """A batch, a list, the lines of the results, or what is refused."""
     if call.operation == "batches.create":
         return _create(call, desk)
@@ -123,13 +132,13 @@ def _answer(call: Call, desk: Desk) -> JSON | bytes | Condition:
         return Condition("not_found", 404, f"Batch {identity} not found", type="not_found_error", retry=False)
     match call.operation:
         case "batches.get":
-            return _shown(_looked_at(identity, record, call, desk), desk)
+            return _shown((yield from _looked_at(identity, record, call, desk)), desk)
         case "batches.cancel":
             return _cancel(identity, record, desk)
         case "batches.delete":
             return _delete(identity, record, desk.shelf)
         case _:
-            return _results(identity, record)
+            return (yield from _results(identity, record))
 
 
 def _identity(call: Call) -> str:
@@ -145,16 +154,20 @@ def _create(call: Call, desk: Desk) -> Object:
     return _shown(record, desk)
 
 
-def _looked_at(identity: str, record: Object, call: Call, desk: Desk) -> Object:
+def _looked_at(identity: str, record: Object, call: Call, desk: Desk) -> Generator[None, None, Object]:
     """The batch after one more look: the second one finds it ended, and so does the first after it was cancelled."""
     if record["status"] == "ended":
         return record
     looks = record["looks"] + 1
     record = {**record, "looks": looks}
-    if looks > 1 or record["cancelled"]:
-        results = [_result(item, record, call, desk) for item in record["requests"]]
-        record |= {"status": "ended", "results": results}
     desk.shelf.put(KIND, identity, record)
+    if looks > 1 or record["cancelled"]:
+        results = yield from pieces.each(lambda item: _result(item, record, call, desk), record["requests"])
+        now = desk.shelf.get(KIND, identity)
+        if now is not record:  # another call has moved it on while this one worked
+            return as_object(now) or record
+        record |= {"status": "ended", "results": results}
+        desk.shelf.put(KIND, identity, record)
     return record
 
 
@@ -199,11 +212,11 @@ def _delete(identity: str, record: Object, shelf: Shelf) -> Object | Condition:
     return {"id": identity, "type": "message_batch_deleted"}
 
 
-def _results(identity: str, record: Object) -> bytes | Condition:
+def _results(identity: str, record: Object) -> Generator[None, None, bytes | Condition]:
     if record["results"] is None:
         words = f"Batch {identity} has no available results: it is {record['status'].replace('_', ' ')}"
         return Condition("not_found", 404, words, type="not_found_error", retry=False)
-    return b"".join(dump(line) + b"\n" for line in record["results"])
+    return b"".join((yield from pieces.each(lambda line: dump(line) + b"\n", record["results"], _LINES_SPELLED)))
 
 
 def _shown(record: Object, desk: Desk) -> Object:

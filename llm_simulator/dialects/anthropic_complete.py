@@ -26,7 +26,7 @@ from llm_simulator.dialects.fields import (
 )
 from llm_simulator.dialects.ids import code, is_raw, marked, marked_model, recorded_at
 from llm_simulator.dialects.reading import json_object, text_field, wants_stream
-from llm_simulator.dialects.routes import ANTHROPIC_COMPLETE
+from llm_simulator.dialects.routes_anthropic import ANTHROPIC_COMPLETE
 from llm_simulator.dialects.sse import events, is_stream
 from llm_simulator.dialects.structure import Rule, fault_in
 from llm_simulator.dialects.twins import with_stream

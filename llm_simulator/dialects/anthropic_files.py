@@ -15,7 +15,7 @@ from llm_simulator.dialects.anthropic_models import page
 from llm_simulator.dialects.base import Desk, Plain, Route
 from llm_simulator.dialects.fields import Object, dump
 from llm_simulator.dialects.ids import code, rfc3339
-from llm_simulator.dialects.routes import ANTHROPIC_FILES
+from llm_simulator.dialects.routes_anthropic import ANTHROPIC_FILES
 from llm_simulator.types import JSON, Call, Condition, RawRequest, Reply, header
 
 KIND = "anthropic.files"

@@ -14,9 +14,9 @@ from llm_simulator.dialects.anthropic_manner import manner_of
 from llm_simulator.dialects.anthropic_sources import dressed
 from llm_simulator.dialects.base import Ask, Desk, Plain, Route
 from llm_simulator.dialects.fields import Object, as_object, dump
-from llm_simulator.dialects.ids import code, is_raw, of_refusal, recorded_at, rfc3339, uuid
+from llm_simulator.dialects.ids import HEX, code, is_raw, of_refusal, recorded_at, rfc3339, uuid
 from llm_simulator.dialects.reading import json_object, text_field, wants_stream
-from llm_simulator.dialects.routes import ANTHROPIC_MESSAGES
+from llm_simulator.dialects.routes_anthropic import ANTHROPIC_MESSAGES
 from llm_simulator.dialects.twins import with_stream
 from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply, Usage
 
@@ -90,9 +90,12 @@ class AnthropicMessages(Plain):
     def refuse(self, condition: Condition, call: Call) -> Reply:
         if exact := conditions.answer(condition, call):
             return exact
-        headers = _identity(of_refusal(condition, call))
+        seed = of_refusal(condition, call)
+        headers = _identity(seed)
         body = {"type": "error", "error": _error(condition), "request_id": headers[0][1]}
-        return Reply(condition.status, (*_JSON, *headers, *_advice(condition), *_EDGE, *condition.headers), dump(body))
+        return Reply(
+            condition.status, (*_JSON, *headers, *_advice(condition), *_edge(seed), *condition.headers), dump(body)
+        )
 
     def parse(self, status: int, headers: Headers, body: bytes, call: Call) -> Completion | None:
         if status != 200 or call.operation != "chat":
@@ -100,6 +103,8 @@ class AnthropicMessages(Plain):
         return anthropic_parse.parse(body, recorded_at(headers))
 
     def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
+        if status == 200 and call.operation == "count_tokens":
+            return Usage(0, 0)  # it tells of tokens, and uses none
         completion = self.parse(status, headers, body, call)
         return completion.usage if completion and completion.usage.raw else None
 
@@ -111,7 +116,7 @@ class AnthropicMessages(Plain):
 
 def headers_of(seed: str, kind: str = "application/json") -> Headers:
     """The headers of an answer that nothing was generated for: no rate limits."""
-    return (("content-type", kind), *_identity(seed), *_EDGE)
+    return (("content-type", kind), *_identity(seed), *_edge(seed))
 
 
 def _counted(call: Call) -> Object:
@@ -150,6 +155,10 @@ def _identity(seed: str) -> Headers:
     )
 
 
+def _edge(seed: str) -> Headers:
+    return (("cf-ray", f"{code(seed, 'ray', 16, HEX)}-LHR"), *_EDGE)
+
+
 def _headers(identity: str, created: int, usage: Usage) -> Headers:
     seed = identity if is_raw(identity) else identity.removeprefix("msg_01")
     used = {
@@ -158,7 +167,7 @@ def _headers(identity: str, created: int, usage: Usage) -> Headers:
         "requests": 1,
         "tokens": usage.prompt - usage.cached + usage.completion,
     }
-    return (*_identity(seed), *_rate_limits(used, rfc3339(created)), *_EDGE)
+    return (*_identity(seed), *_rate_limits(used, rfc3339(created)), *_edge(seed))
 
 
 def _rate_limits(used: dict[str, int], reset: str) -> Iterator[tuple[str, str]]:

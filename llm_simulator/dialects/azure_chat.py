@@ -12,7 +12,7 @@ from llm_simulator.dialects import conditions, jsonstyle
 from llm_simulator.dialects.base import Route
 from llm_simulator.dialects.ids import of_refusal, uuid
 from llm_simulator.dialects.openai_chat import PATH_END, OpenAIChat, advice, error_object, read_chat
-from llm_simulator.dialects.routes import AZURE_CHAT
+from llm_simulator.dialects.routes_openai import AZURE_CHAT
 from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply
 
 _DEPLOYMENT = re.compile(r"/deployments/([^/]+)/")

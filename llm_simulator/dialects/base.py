@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from llm_simulator.dialects.pieces import Work
 from llm_simulator.types import JSON, Call, Choice, Completion, Condition, Headers, RawRequest, Reply, Usage
 
 if TYPE_CHECKING:
@@ -215,6 +216,10 @@ class Dialect(Protocol):
         """Answers an operation that needs no generation (models.list, files.create); ids derive from `desk.seed`."""
         ...
 
+    def work(self, call: Call, desk: Desk) -> Work | None:
+        """The same in pieces where it takes long (50 ms, say), so that other clients do not wait for it; else None."""
+        ...
+
     def talk(self, call: Call, desk: Desk) -> Talk:
         """The conversation that a WebSocket handshake opens; `write` spells one event a line for it."""
         ...
@@ -266,6 +271,9 @@ class Plain:
 
     def write(self, completion: Completion, call: Call) -> Reply:
         raise AssertionError(f"{type(self).__name__} generates nothing: {call.operation}")
+
+    def work(self, call: Call, desk: Desk) -> Work | None:
+        return None
 
     def talk(self, call: Call, desk: Desk) -> Talk:
         raise AssertionError(f"{type(self).__name__} does not talk over a WebSocket: {call.operation}")

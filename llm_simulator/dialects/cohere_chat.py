@@ -15,7 +15,7 @@ from llm_simulator.dialects.cohere_manner import dressed, manner_of
 from llm_simulator.dialects.fields import as_object, dump
 from llm_simulator.dialects.ids import digest, of_refusal, recorded_at, uuid
 from llm_simulator.dialects.reading import json_object, text_field, wants_stream
-from llm_simulator.dialects.routes import COHERE_CHAT
+from llm_simulator.dialects.routes_cohere import COHERE_CHAT
 from llm_simulator.dialects.twins import with_stream
 from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply, Usage
 

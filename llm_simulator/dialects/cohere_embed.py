@@ -8,24 +8,28 @@ from __future__ import annotations
 import re
 from array import array
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from functools import partial
 from hashlib import blake2b
 from math import sqrt
 
+from llm_simulator.dialects import pieces
 from llm_simulator.dialects.base import Desk, Plain, Route
 from llm_simulator.dialects.cohere_chat import DIALECT as CHAT
 from llm_simulator.dialects.cohere_chat import headers_of
 from llm_simulator.dialects.cohere_write import escape
 from llm_simulator.dialects.estimate import O200K
-from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, dump, objects
-from llm_simulator.dialects.ids import uuid
+from llm_simulator.dialects.fields import Object, as_count, as_limit, as_list, as_object, as_text, dump, load, objects
+from llm_simulator.dialects.ids import digest, uuid
+from llm_simulator.dialects.jsonstyle import spliced
+from llm_simulator.dialects.pieces import Work
 from llm_simulator.dialects.reading import json_object, text_field
-from llm_simulator.dialects.routes import COHERE_EMBED
+from llm_simulator.dialects.routes_cohere import COHERE_EMBED
 from llm_simulator.dialects.structure import Rule, fault_in
 from llm_simulator.dialects.vectors import embed
 from llm_simulator.tokens import count
 from llm_simulator.tokens.images import data_url_size
-from llm_simulator.types import JSON, Call, Condition, RawRequest, Reply
+from llm_simulator.types import JSON, Call, Condition, Headers, RawRequest, Reply, Usage
 
 MOST = 96
 """The most texts of a request."""
@@ -57,6 +61,8 @@ _PIECES = re.compile(r"\w+|[^\w\s]")
 _TIDY = (*((f" {mark}", mark) for mark in (".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re")), (" ' ", "'"))
 TYPES = ("float", "int8", "uint8", "binary", "ubinary", "base64")
 
+_AT_ONCE = 8  # vectors that take no time worth speaking of
+
 
 class CohereEmbed(Plain):
     """POST /v1/embed and /v2/embed."""
@@ -80,11 +86,25 @@ class CohereEmbed(Plain):
         return _check(call)
 
     def respond(self, call: Call, desk: Desk) -> Reply:
-        answer, tokens = _answer(as_object(call.body), call, desk.seed.hex())
+        return pieces.whole(self._worked(call, desk))
+
+    def work(self, call: Call, desk: Desk) -> Work | None:
+        body = as_object(call.body)
+        return self._worked(call, desk) if len(_inputs(body)) + len(_pictures(body)) > _AT_ONCE else None
+
+    def _worked(self, call: Call, desk: Desk) -> Work:
+        body, tokens = yield from _answer(as_object(call.body), call, desk.seed.hex())
         texts = "".join(_texts(as_object(call.body)))
         counted = (("num_chars", str(len(texts))), ("num_tokens", str(tokens)))
         headers = (("content-type", "application/json"), *headers_of(desk.seed.hex()), *counted)
-        return Reply(200, headers, escape(dump(answer)))
+        return Reply(200, headers, escape(body))
+
+    def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
+        at = body.rfind(b'"meta":') if status == 200 else -1
+        # Mostly among the last members: then the vectors need not be read.
+        answer = as_object(load(b"{" + body[at:]) or load(body)) if at >= 0 else {}
+        billed = as_object(as_object(answer.get("meta")).get("billed_units"))
+        return Usage(as_count(billed.get("input_tokens")), 0, raw=billed) if billed else None
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         return CHAT.refuse(condition, call)
@@ -116,25 +136,33 @@ def _check(call: Call) -> Condition | None:
     return None
 
 
-def _answer(body: Object, call: Call, seed: str) -> tuple[Object, int]:
+def _answer(body: Object, call: Call, seed: str) -> Generator[None, None, tuple[bytes, int]]:
     """The body of the answer, and the tokens that it billed."""
     texts, pictures = _texts(body), _pictures(body)
     size = as_limit(body.get("output_dimension"))
-    vectors = [vector(text, call.model, size) for text in [*_inputs(body), *map(_seen, pictures)]]
+    embedded = (*_inputs(body), *map(_seen, pictures))
+    vectors = yield from pieces.each(lambda text: vector(text, call.model, size), embedded, 2)
     second = call.raw.path.startswith("/v2/")
     kinds = [as_text(kind) for kind in as_list(body.get("embedding_types"))] or (["float"] if second else [])
-    spelled: JSON = {kind: [_as(kind, one) for one in vectors] for kind in kinds} if kinds else vectors
+    lists: dict[str, list[bytes]] = {}
+    for kind in kinds or ("float",):
+        lists[_mark(seed, kind)] = yield from pieces.each(partial(_spelled, kind), vectors, 2)
     tokens = sum(count(text, O200K) for text in texts)
     billed = {**({"input_tokens": tokens} if texts else {}), **({"images": len(pictures)} if pictures else {})}
     answer = {
         "id": uuid(seed, "embed"),
         **({"texts": [_echo(text, call.model) for text in texts]} if texts or not pictures else {}),
         **({"images": [_described(url) for url in pictures]} if pictures else {}),
-        "embeddings": spelled,
+        "embeddings": {kind: _mark(seed, kind) for kind in kinds} or _mark(seed, "float"),
         "meta": {"api_version": {"version": "2" if second else "1"}, "billed_units": billed},
         "response_type": "embeddings_by_type" if kinds else "embeddings_floats",
     }
-    return answer, tokens
+    return spliced(answer, lists), tokens
+
+
+def _mark(seed: str, kind: str) -> str:
+    """Stands for the vectors of one type until they are spelled."""
+    return digest(seed, f"vectors {kind}").hex()
 
 
 def _texts(body: Object) -> list[str]:
@@ -183,6 +211,10 @@ def _echo(text: str, model: str) -> str:
 def vector(text: str, model: str, size: int | None = None) -> tuple[float, ...]:
     full = next((dimensions for start, dimensions in _DIMENSIONS.items() if model.startswith(start)), _NEWEST)
     return embed(text, min(size or full, full), model)
+
+
+def _spelled(kind: str, values: Sequence[float]) -> bytes:
+    return dump(_as(kind, values))
 
 
 def _as(kind: str, values: Sequence[float]) -> JSON:

@@ -16,7 +16,7 @@ from llm_simulator.dialects.cohere_write import escape
 from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, dump, is_block
 from llm_simulator.dialects.ids import marked, uuid
 from llm_simulator.dialects.reading import json_object, text_field, wants_stream
-from llm_simulator.dialects.routes import COHERE_GENERATE
+from llm_simulator.dialects.routes_cohere import COHERE_GENERATE
 from llm_simulator.dialects.structure import Rule, fault_in
 from llm_simulator.types import Call, Choice, Completion, Condition, Frame, RawRequest, Reply, Text, Usage
 

@@ -20,7 +20,7 @@ from llm_simulator.dialects.estimate import O200K
 from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, dump, is_integer
 from llm_simulator.dialects.ids import uuid
 from llm_simulator.dialects.reading import json_object, text_field
-from llm_simulator.dialects.routes import COHERE_TOOLS
+from llm_simulator.dialects.routes_cohere import COHERE_TOOLS
 from llm_simulator.dialects.structure import Rule, fault_in
 from llm_simulator.dialects.vectors import embed
 from llm_simulator.types import JSON, Call, Condition, RawRequest, Reply

@@ -15,7 +15,7 @@ from llm_simulator.dialects.cohere_chat import headers_of
 from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, objects, spelled
 from llm_simulator.dialects.ids import recorded_at
 from llm_simulator.dialects.reading import json_object, text_field, wants_stream
-from llm_simulator.dialects.routes import COHERE_V1
+from llm_simulator.dialects.routes_cohere import COHERE_V1
 from llm_simulator.dialects.structure import Rule, fault_in
 from llm_simulator.dialects.thinking import thinking_of
 from llm_simulator.dialects.twins import with_stream

@@ -7,16 +7,19 @@ its requests has been answered as generateContent would have. Source: ai.google.
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from typing import Any
 from urllib.parse import unquote
 
+from llm_simulator.dialects import pieces
 from llm_simulator.dialects.base import Desk, Plain, Route
 from llm_simulator.dialects.fields import Object, as_object, as_text, dump, load, objects
-from llm_simulator.dialects.gemini_fields import dumped, pick
+from llm_simulator.dialects.gemini_fields import MARKED, dumped, filled, pick
 from llm_simulator.dialects.gemini_generate import DIALECT as GENERATE
 from llm_simulator.dialects.ids import BASE36, code, rfc3339
+from llm_simulator.dialects.pieces import Work
 from llm_simulator.dialects.reading import json_object
-from llm_simulator.dialects.routes import GEMINI_BATCHES
+from llm_simulator.dialects.routes_gemini import GEMINI_BATCHES
 from llm_simulator.types import Call, Condition, Headers, RawRequest, Reply
 
 KIND = "gemini.batches"
@@ -71,10 +74,16 @@ class GeminiBatches(Plain):
         return None
 
     def respond(self, call: Call, desk: Desk) -> Reply:
-        found = _answer(call, desk)
+        return pieces.whole(self._worked(call, desk))
+
+    def work(self, call: Call, desk: Desk) -> Work | None:
+        return self._worked(call, desk) if call.operation == "batches.get" else None
+
+    def _worked(self, call: Call, desk: Desk) -> Work:
+        found = yield from _answer(call, desk)
         if isinstance(found, Condition):
             return self.refuse(found, call)
-        return Reply(200, GENERATE.headers_of(desk.seed.hex()), dumped(found, indent=True) + b"\n")
+        return Reply(200, GENERATE.headers_of(desk.seed.hex()), (yield from spelled(found)) + b"\n")
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         return GENERATE.refuse(condition, call)
@@ -89,7 +98,7 @@ def _requests(body: Object) -> list[Object]:
     return objects(pick(inline, "requests"))
 
 
-def _answer(call: Call, desk: Desk) -> Object | Condition:
+def _answer(call: Call, desk: Desk) -> Generator[None, None, Object | Condition]:
     if call.operation == "batches.create":
         return _create(call, desk)
     if call.operation == "batches.list":
@@ -108,7 +117,7 @@ def _answer(call: Call, desk: Desk) -> Object | Condition:
             desk.shelf.put(KIND, name, {**record, "state": "CANCELLED"})
             return {}
         case _:
-            return _shown(_looked_at(name, record, call, desk))
+            return _shown((yield from _looked_at(name, record, call, desk)))
 
 
 def _create(call: Call, desk: Desk) -> Object:
@@ -121,14 +130,19 @@ def _create(call: Call, desk: Desk) -> Object:
     return _shown(record)
 
 
-def _looked_at(name: str, record: Object, call: Call, desk: Desk) -> Object:
+def _looked_at(name: str, record: Object, call: Call, desk: Desk) -> Generator[None, None, Object]:
     if record["state"] not in ("PENDING", "RUNNING"):
         return record
     record = {**record, "looks": record["looks"] + 1, "state": "RUNNING"}
-    if record["looks"] > 1:
-        results = [_result(item, record["model"], call, desk) for item in record["requests"]]
-        record |= {"state": "SUCCEEDED", "results": results}
     desk.shelf.put(KIND, name, record)
+    if record["looks"] > 1:
+        model = record["model"]
+        results = yield from pieces.each(lambda item: _result(item, model, call, desk), record["requests"])
+        now = desk.shelf.get(KIND, name)
+        if now is not record:  # another call has moved it on while this one worked
+            return as_object(now) or record
+        record |= {"state": "SUCCEEDED", "results": results}
+        desk.shelf.put(KIND, name, record)
     return record
 
 
@@ -143,6 +157,16 @@ def _result(item: Object, model: str, call: Call, desk: Desk) -> Object:
     answer = as_object(load(body))
     metadata = {"metadata": item["metadata"]} if "metadata" in item else {}
     return {**({"error": answer["error"]} if "error" in answer else {"response": answer}), **metadata}
+
+
+def spelled(shown: Object) -> Generator[None, None, bytes]:
+    """A batch in the layout of all answers. Its results stand there twice: each is spelled once, with pauses between."""
+    results = as_object(as_object(shown.get("response")).get("inlinedResponses")).get("inlinedResponses")
+    if not results:
+        return dumped(shown, indent=True)
+    marked: Object = {"inlinedResponses": {"inlinedResponses": MARKED}}
+    metadata, response = {**shown["metadata"], "output": marked}, {**shown["response"], **marked}
+    return (yield from filled({**shown, "metadata": metadata, "response": response}, results))
 
 
 def _shown(record: Object) -> Object:

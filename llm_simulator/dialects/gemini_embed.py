@@ -7,20 +7,21 @@ dimensions without being scaled to length 1 again, gemini-embedding-2 is scaled,
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Generator
 from urllib.parse import unquote
 
-from llm_simulator.dialects import gemini_generate
+from llm_simulator.dialects import gemini_generate, pieces
 from llm_simulator.dialects.base import Desk, Plain, Route
 from llm_simulator.dialects.estimate import O200K
-from llm_simulator.dialects.fields import Object, as_limit, as_list, as_object, as_text, objects
+from llm_simulator.dialects.fields import Object, as_count, as_limit, as_list, as_object, as_text, load, objects
 from llm_simulator.dialects.gemini_ask import text_of
-from llm_simulator.dialects.gemini_fields import dumped, pick
+from llm_simulator.dialects.gemini_fields import MARKED, dumped, filled, pick
+from llm_simulator.dialects.pieces import Work
 from llm_simulator.dialects.reading import json_object
-from llm_simulator.dialects.routes import GEMINI_EMBED, VERTEX_EMBED
+from llm_simulator.dialects.routes_gemini import GEMINI_EMBED, VERTEX_EMBED
 from llm_simulator.dialects.vectors import embed
 from llm_simulator.tokens import count
-from llm_simulator.types import JSON, Call, Condition, RawRequest, Reply
+from llm_simulator.types import JSON, Call, Condition, Headers, RawRequest, Reply, Usage
 
 MOST = 100
 """The most requests of a batch."""
@@ -31,6 +32,8 @@ _PATH = re.compile(
 )
 _DIMENSIONS = {"gemini-embedding": 3072, "text-embedding-large": 3072}  # any other: 768
 _SCALED = re.compile(r"gemini-embedding-[2-9]")
+
+_AT_ONCE = 4  # vectors that take no time worth speaking of
 
 
 class GeminiEmbed(Plain):
@@ -66,8 +69,28 @@ class GeminiEmbed(Plain):
                 return _predict_fault(as_object(call.body).get("instances"))
 
     def respond(self, call: Call, desk: Desk) -> Reply:
-        body = dumped(_answer(as_object(call.body), call), indent=True) + b"\n"
-        return Reply(200, self._speaker.headers_of(desk.seed.hex()), body)
+        return pieces.whole(self._worked(call, desk))
+
+    def work(self, call: Call, desk: Desk) -> Work | None:
+        body = as_object(call.body)
+        return (
+            self._worked(call, desk) if len(objects(body.get("requests", body.get("instances")))) > _AT_ONCE else None
+        )
+
+    def _worked(self, call: Call, desk: Desk) -> Work:
+        body = yield from _answer(as_object(call.body), call)
+        return Reply(200, self._speaker.headers_of(desk.seed.hex()), body + b"\n")
+
+    def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
+        if status != 200 or not (b'"usageMetadata"' in body or b'"token_count"' in body):
+            return None
+        answer = as_object(load(body))
+        told = as_object(answer.get("usageMetadata"))
+        found = [
+            as_object(as_object(one.get("embeddings")).get("statistics")) for one in objects(answer.get("predictions"))
+        ]
+        tokens = as_count(told.get("promptTokenCount")) or sum(as_count(one.get("token_count")) for one in found)
+        return Usage(tokens, 0, raw=told or None)
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         return self._speaker.refuse(condition, call)
@@ -104,34 +127,31 @@ def _bad_instance() -> Condition:
     return _refusal("invalid_value", "The text content is empty or not a string.", "instances")
 
 
-def _answer(body: Object, call: Call) -> Object:
+def _answer(body: Object, call: Call) -> Generator[None, None, bytes]:
     match call.operation:
         case "embedContent":
             usage = _usage([body], call, "promptTokensDetails" if call.provider == "vertex" else "promptTokenDetails")
             truncated: Object = {"truncated": False} if call.provider == "vertex" else {}
-            return {"embedding": {"values": _values(body, call.model)}, **usage, **truncated}
+            return dumped({"embedding": {"values": _values(body, call.model)}, **usage, **truncated}, indent=True)
         case "batchEmbedContents":
             requests = objects(pick(body, "requests"))
-            found = [{"values": _values(item, call.model)} for item in requests]
-            return {"embeddings": found, **_usage(requests, call, "promptTokenDetails")}
+            found = yield from pieces.each(lambda item: {"values": _values(item, call.model)}, requests)
+            return (yield from filled({"embeddings": MARKED, **_usage(requests, call, "promptTokenDetails")}, found))
         case _:
-            return _predictions(body, call.model)
+            return (yield from _predictions(body, call.model))
 
 
-def _predictions(body: Object, model: str) -> Object:
-    instances = objects(body.get("instances"))
+def _predictions(body: Object, model: str) -> Generator[None, None, bytes]:
     size = as_limit(as_object(body.get("parameters")).get("outputDimensionality"))
-    texts = [as_text(item.get("content")) for item in instances]
-    found: list[Any] = [
-        {
-            "embeddings": {
-                "statistics": {"truncated": False, "token_count": count(text, O200K)},
-                "values": vector(text, model, size),
-            }
-        }
-        for text in texts
-    ]
-    return {"predictions": found, "metadata": {"billableCharacterCount": sum(len("".join(t.split())) for t in texts)}}
+    texts = [as_text(item.get("content")) for item in objects(body.get("instances"))]
+
+    def predicted(text: str) -> JSON:
+        statistics = {"truncated": False, "token_count": count(text, O200K)}
+        return {"embeddings": {"statistics": statistics, "values": vector(text, model, size)}}
+
+    found = yield from pieces.each(predicted, texts)
+    billed = {"billableCharacterCount": sum(len("".join(text.split())) for text in texts)}
+    return (yield from filled({"predictions": MARKED, "metadata": billed}, found))
 
 
 def _values(request: Object, model: str) -> list[float]:

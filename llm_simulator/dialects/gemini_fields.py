@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
+from llm_simulator.dialects import pieces
 from llm_simulator.dialects.fields import Object, dump, quote
+from llm_simulator.dialects.jsonstyle import indented
 from llm_simulator.types import JSON, Finish
 
 FINISHES = {
@@ -122,4 +125,23 @@ def quoted(text: str) -> bytes:
 
 def dumped(value: JSON, *, indent: bool) -> bytes:
     """Indented by two spaces, or on one line with a space after each colon and none after commas."""
-    return escape(dump(value, indent=2) if indent else dump(value, colon=": "))
+    return escape(indented(value) if indent else dump(value, colon=": "))
+
+
+MARKED: JSON = [0]
+"""Stands for a long list in the frame of an answer. No other list there may be just a zero."""
+_MARKED_LINE = re.compile(rb"(?<=\[\n)( +)0(?=\n)")  # a line of its own: no text can look like it
+
+
+def filled(frame: JSON, items: list[JSON]) -> Generator[None, None, bytes]:
+    """`dumped` and indented, with `items` (one at least) in place of each MARKED list, in pieces with pauses between."""
+    lines = yield from pieces.each(lambda item: dumped(item, indent=True), items, 4)
+    parts: list[bytes] = []
+    for place, part in enumerate(_MARKED_LINE.split(dumped(frame, indent=True))):
+        if place % 2 == 0:
+            parts.append(part)
+            continue
+        end = b"\n" + part  # every other part is the margin of a mark
+        parts.append(part + (b"," + end).join(line.replace(b"\n", end) for line in lines))
+        yield
+    return b"".join(parts)

@@ -16,7 +16,7 @@ from llm_simulator.dialects.gemini_fields import dumped, form_of, pick, split_pa
 from llm_simulator.dialects.gemini_manner import manner_of
 from llm_simulator.dialects.ids import digest, recorded_at
 from llm_simulator.dialects.reading import json_object
-from llm_simulator.dialects.routes import GEMINI_GENERATE, VERTEX_GENERATE
+from llm_simulator.dialects.routes_gemini import GEMINI_GENERATE, VERTEX_GENERATE
 from llm_simulator.types import JSON, Call, Completion, Condition, Frame, Headers, RawRequest, Reply, Usage
 
 _STATUS = {
@@ -96,7 +96,8 @@ class GeminiGenerate(Plain):
         headers = self.edge(completion.id)
         manner = manner_of(completion, call)
         if not call.stream:
-            return Reply(200, (*_JSON, *headers), gemini_write.body(completion, form, manner))
+            ranges = (("accept-ranges", "none"),) if self.provider == "vertex" else ()
+            return Reply(200, (*_JSON, *headers, *ranges), gemini_write.body(completion, form, manner))
         return Reply(200, (*(_SSE if form.sse else _JSON), *headers), gemini_stream.frames(completion, form, manner))
 
     def respond(self, call: Call, desk: Desk) -> Reply:
@@ -123,6 +124,8 @@ class GeminiGenerate(Plain):
         return replace(found, model=call.model) if found and not found.model else found
 
     def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
+        if status == 200 and call.operation == "countTokens":
+            return Usage(0, 0)  # it tells of tokens, and uses none
         completion = self.parse(status, headers, body, call)
         return completion.usage if completion and completion.usage.raw else None
 

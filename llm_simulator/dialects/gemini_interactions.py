@@ -16,7 +16,7 @@ from llm_simulator.dialects.gemini_generate import DIALECT as GENERATE
 from llm_simulator.dialects.gemini_interactions_ask import content_request, shows_summaries, steps_of
 from llm_simulator.dialects.gemini_interactions_write import Asked, begun, interaction, told
 from llm_simulator.dialects.reading import json_object, wants_stream
-from llm_simulator.dialects.routes import GEMINI_INTERACTIONS
+from llm_simulator.dialects.routes_gemini import GEMINI_INTERACTIONS
 from llm_simulator.dialects.structure import Rule, fault_in
 from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply
 

@@ -18,7 +18,7 @@ from llm_simulator.dialects.gemini_fields import dumped, pick
 from llm_simulator.dialects.gemini_generate import DIALECT as GENERATE
 from llm_simulator.dialects.ids import BASE36, code, digest, rfc3339
 from llm_simulator.dialects.reading import json_object
-from llm_simulator.dialects.routes import GEMINI_STORED
+from llm_simulator.dialects.routes_gemini import GEMINI_STORED
 from llm_simulator.types import JSON, Call, Condition, Headers, RawRequest, Reply, header
 
 FILES, CACHES = "files", "cachedContents"

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from llm_simulator.dialects import openai_headers
-from llm_simulator.dialects.ids import code, digest, uuid
+from llm_simulator.dialects.ids import HEX, code, digest, uuid
 from llm_simulator.types import Headers, Usage
 
 _JSON: Headers = (("content-type", "application/json"),)
 _JSON_UTF8: Headers = (("content-type", "application/json; charset=utf-8"),)
 _SSE: Headers = (("content-type", "text/event-stream"),)
 _SSE_UTF8: Headers = (("content-type", "text/event-stream; charset=utf-8"),)
-_HEX = "0123456789abcdef"
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _CHAT_REQUESTS, _CHAT_TOKENS = 10_000, 50_000_000  # OpenAI's limits a minute: what recorded headers of chats show
 
@@ -29,7 +28,7 @@ def _milliseconds(seed: str, purpose: str, least: int, span: int) -> int:
 def _cloudflare(seed: str) -> Headers:
     return (
         ("cf-cache-status", "DYNAMIC"),
-        ("cf-ray", f"{code(seed, 'ray', 16, _HEX)}-LHR"),
+        ("cf-ray", f"{code(seed, 'ray', 16, HEX)}-LHR"),
         ("server", "cloudflare"),
         ("alt-svc", 'h3=":443"; ma=86400'),
     )

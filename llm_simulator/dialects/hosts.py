@@ -13,7 +13,7 @@ from llm_simulator.dialects import host_forms as forms
 from llm_simulator.dialects import jsonstyle
 from llm_simulator.dialects.fields import Object
 from llm_simulator.dialects.host_forms import ALPHABET, SO_FAR, At, Talk
-from llm_simulator.dialects.ids import BASE36, base64url, code, digest, uuid
+from llm_simulator.dialects.ids import BASE36, HEX, base64url, code, digest, uuid
 from llm_simulator.types import JSON, Usage
 
 __all__ = ["ALPHABET", "ALPHANUMERIC", "SO_FAR", "WIRES", "At", "Talk", "Wire", "name_of", "wire_of"]
@@ -79,7 +79,7 @@ WIRES: Mapping[str, Wire] = {
         identity=lambda seed, _: f"chatcmpl-{uuid(seed, 'chat')}",
         call_id=lambda seed, place: code(seed, f"call {place}", 9, BASE36),
         counts=forms.with_reasoning,
-        print=lambda seed: "fp_" + code(seed, "fingerprint", 10, "0123456789abcdef"),
+        print=lambda seed: "fp_" + code(seed, "fingerprint", 10, HEX),
         dress=forms.groq,
     ),
     "mistral": Wire(
@@ -115,7 +115,7 @@ WIRES: Mapping[str, Wire] = {
         call_id=lambda seed, place: f"call_{code(seed, f'call {place}', 8, '0123456789')}",
         counts=forms.xai_counts,
         logprobs=False,
-        print=lambda seed: "fp_" + code(seed, "fingerprint", 10, "0123456789abcdef"),
+        print=lambda seed: "fp_" + code(seed, "fingerprint", 10, HEX),
         dress=forms.xai,
     ),
     "openrouter": Wire(

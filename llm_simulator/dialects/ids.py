@@ -13,6 +13,8 @@ from llm_simulator.types import Call, Completion, Condition, Headers, header
 
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+HEX = "0123456789abcdef"
+_DIGITS = 10  # drawn at a time: numbers of one machine word are quicker to divide
 _RAW = re.compile(r"[0-9a-f]{32,}")
 _START = re.compile(r"[a-z]+[-_]")
 
@@ -41,13 +43,17 @@ def digest(seed: str, purpose: str, size: int = 16) -> bytes:
 
 
 def code(seed: str, purpose: str, length: int, alphabet: str = BASE58) -> str:
-    """`length` characters of `alphabet`, a function of seed and purpose."""
-    number = int.from_bytes(digest(seed, purpose, 32), "big")
-    base, drawn = len(alphabet), ""
-    for _ in range(length):
-        number, index = divmod(number, base)
-        drawn += alphabet[index]
-    return drawn
+    """`length` characters of `alphabet`, a function of seed and purpose: the digits of a number, lowest first."""
+    drawn = digest(seed, purpose, 32)
+    if alphabet == HEX and length <= 2 * len(drawn):
+        return drawn.hex()[: -length - 1 : -1]
+    number, base, code = int.from_bytes(drawn, "big"), len(alphabet), ""
+    for at in range(0, length, _DIGITS):
+        number, few = divmod(number, base**_DIGITS)
+        for _ in range(min(_DIGITS, length - at)):
+            few, index = divmod(few, base)
+            code += alphabet[index]
+    return code
 
 
 def uuid(seed: str, purpose: str) -> str:

@@ -16,7 +16,7 @@ from llm_simulator.dialects.fields import Object
 from llm_simulator.dialects.ids import uuid
 from llm_simulator.dialects.openai_chat import request_id
 from llm_simulator.dialects.openai_words import method_not_allowed
-from llm_simulator.dialects.routes import OPENAI_MODELS
+from llm_simulator.dialects.routes_openai import OPENAI_MODELS
 from llm_simulator.types import Call, Condition, Headers, RawRequest, Reply
 
 _PATH = re.compile(r"(?:/[^/]+)*?/models(?:/(.+?))?/?")

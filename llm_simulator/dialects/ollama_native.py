@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from llm_simulator import tokens
-from llm_simulator.dialects import jsonstyle, ollama_parse, openai_ask, vectors
+from llm_simulator.dialects import jsonstyle, ollama_parse, openai_ask, pieces, vectors
 from llm_simulator.dialects.base import Ask, Desk, Plain, Route, Thinking, Turn
-from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, dump, load, objects
-from llm_simulator.dialects.ids import BASE36, code, is_raw, marked_model, rfc3339
+from llm_simulator.dialects.fields import Object, as_count, as_list, as_object, as_text, dump, load, objects
+from llm_simulator.dialects.ids import BASE36, code, digest, is_raw, marked_model, rfc3339
+from llm_simulator.dialects.pieces import Work
 from llm_simulator.dialects.reading import json_object, text_field
 from llm_simulator.dialects.structure import Rule, fault_in
 from llm_simulator.dialects.thinking import thinking_of
@@ -36,6 +37,7 @@ from llm_simulator.types import (
 FAMILY = "ollama.native"
 VERSION = "0.12.6"
 DIMENSIONS = 768  # of nomic-embed-text
+_AT_ONCE = 16  # vectors that take no time worth speaking of
 _JSON: Headers = (("content-type", "application/json; charset=utf-8"),)
 _LINES: Headers = (("content-type", "application/x-ndjson"),)
 _PLAIN: Headers = (("content-type", "text/plain"),)
@@ -137,9 +139,13 @@ class OllamaNative(Plain):
             case "models.list":
                 return Reply(200, _JSON, dump({"models": []}))
             case "embed" | "embeddings":
-                return Reply(200, _JSON, dump(_embedded(call)))
+                return pieces.whole(_embedded(call, desk))
             case _:
                 return Reply(404, _PLAIN, b"404 page not found")
+
+    def work(self, call: Call, desk: Desk) -> Work | None:
+        many = len(as_list(as_object(call.body).get("input"))) > _AT_ONCE
+        return _embedded(call, desk) if call.operation == "embed" and many else None
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         error: Object = {"error": condition.message}
@@ -153,7 +159,11 @@ class OllamaNative(Plain):
         return ollama_parse.parse(body, call.model) if status == 200 and call.operation in self.generates else None
 
     def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
-        return ollama_parse.usage_in(body) if status == 200 and call.operation in self.generates else None
+        if status != 200:
+            return None
+        if call.operation == "embed":
+            return Usage(as_count(as_object(load(body)).get("prompt_eval_count")), 0)
+        return ollama_parse.usage_in(body) if call.operation in self.generates else None
 
     def twins(self, call: Call) -> tuple[Call, ...]:
         if call.operation not in self.generates or call.problem or not isinstance(call.body, dict):
@@ -191,20 +201,27 @@ def _thinking(think: JSON, model: str) -> Thinking | None:
     return thinking_of(model, as_text(think))
 
 
-def _embedded(call: Call) -> Object:
+def _embedded(call: Call, desk: Desk) -> Work:
     body = as_object(call.body)
     if call.operation == "embeddings":
-        return {"embedding": list(vectors.embed(as_text(body.get("prompt")), DIMENSIONS, call.model))}
+        return Reply(200, _JSON, dump({"embedding": list(_vector(as_text(body.get("prompt")), call.model))}))
     given = body.get("input")
     texts = [as_text(text) for text in (given if isinstance(given, list) else [given])]
     spent = sum(tokens.count(text, call.model) for text in texts)
-    return {
+    mark = digest(desk.seed.hex(), "vectors").hex()
+    made = yield from pieces.each(lambda text: dump(list(_vector(text, call.model))), texts, 4)
+    answer = {
         "model": call.model,
-        "embeddings": [list(vectors.embed(text, DIMENSIONS, call.model)) for text in texts],
+        "embeddings": mark,
         "total_duration": _LOAD + spent * _PER_PROMPT_TOKEN,
         "load_duration": _LOAD,
         "prompt_eval_count": spent,
     }
+    return Reply(200, _JSON, jsonstyle.spliced(answer, {mark: made}))
+
+
+def _vector(text: str, model: str) -> tuple[float, ...]:
+    return vectors.embed(text, DIMENSIONS, model)
 
 
 class _Writer:

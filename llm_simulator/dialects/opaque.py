@@ -6,8 +6,10 @@ from collections.abc import Callable
 from itertools import pairwise
 from urllib.parse import unquote
 
+from llm_simulator.dialects import conditions
 from llm_simulator.dialects.base import Desk, Dialect, Plain
 from llm_simulator.dialects.reading import maybe_json, semantic, text_field, wants_stream
+from llm_simulator.dialects.resolve import provider_of
 from llm_simulator.types import Call, Condition, RawRequest, Reply
 
 _BETA = ("openai-beta", "anthropic-beta")
@@ -54,10 +56,9 @@ class OpaqueDialect(Plain):
         )
 
     def check(self, call: Call) -> Condition | None:
-        """Always a refusal: nothing here can be simulated, and a path that says nothing to us is no path at all."""
-        if call.operation == "unknown":
-            message = f"Invalid URL ({call.raw.method} {call.raw.path})"
-            return Condition("invalid_url", 404, message, type="invalid_request_error", retry=False)
+        """Always a refusal: nothing here can be simulated. A provider knows its own paths: it says that one does not exist."""
+        if call.operation == "unknown" and (provider_of(call.raw.host) or not call.raw.host):
+            return _no_such_path(call)
         return self.not_simulated(call)
 
     def not_simulated(self, call: Call) -> Condition:
@@ -71,6 +72,25 @@ class OpaqueDialect(Plain):
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         return self._speaker.refuse(condition, call)
+
+
+def _no_such_path(call: Call) -> Condition:
+    """In the provider's words where they are known, else in OpenAI's, whose format most others have."""
+    name = _NO_SUCH_PATH.get(call.provider)
+    if name:
+        return conditions.raised(name)
+    message = f"Invalid URL ({call.raw.method} {call.raw.path})"
+    return Condition("invalid_url", 404, message, type="invalid_request_error", retry=False)
+
+
+_NO_SUCH_PATH = {
+    "anthropic": "anthropic.not_found",
+    "azure": "azure.resource_not_found",
+    "cohere": "cohere.doc_404_unknown_path",
+    "gemini": "gemini.object_not_found",
+    "vertex": "gemini.object_not_found",
+    "mistral": "mistral.not_found",
+}
 
 
 def _operation_in(words: list[str]) -> str:

@@ -15,7 +15,7 @@ from llm_simulator.dialects import openai_rest, transcripts
 from llm_simulator.dialects.base import Ask, Desk, Plain, Route, Turn
 from llm_simulator.dialects.fields import Object, as_object, as_text, dump, load
 from llm_simulator.dialects.openai_words import refusal
-from llm_simulator.dialects.routes import OPENAI_AUDIO
+from llm_simulator.dialects.routes_openai import OPENAI_AUDIO
 from llm_simulator.dialects.sounds import FORMS, lasts, seconds_of, spoken
 from llm_simulator.dialects.structure import Rule
 from llm_simulator.types import Call, Completion, Condition, Frame, Headers, RawRequest, Reply, Usage

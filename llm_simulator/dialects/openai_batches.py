@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 
-from llm_simulator.dialects import jsonstyle, openai_files, openai_rest
+from llm_simulator.dialects import jsonstyle, openai_files, openai_rest, pieces
 from llm_simulator.dialects.base import Desk, Plain, Route, Shelf
 from llm_simulator.dialects.fields import Object, as_count, as_object, as_text, load
 from llm_simulator.dialects.ids import digest
 from llm_simulator.dialects.openai_words import refusal
-from llm_simulator.dialects.routes import OPENAI_BATCHES
+from llm_simulator.dialects.pieces import Work
+from llm_simulator.dialects.routes_openai import OPENAI_BATCHES
 from llm_simulator.dialects.structure import Rule
 from llm_simulator.types import JSON, Call, Condition, RawRequest, Reply, header
 
@@ -45,8 +46,9 @@ ENDPOINTS = (
     "/v1/videos",
 )
 _OF_DEPLOYMENTS = ("/chat/completions", "/embeddings", "/completions", "/images/generations", "/images/edits")
-_AT_ONCE = 100  # lines that one step answers: more would keep other clients waiting ...
+_AT_ONCE = 100  # lines that one step answers: a client that looks sees progress ...
 _MOST_STEPS = 50  # ... but a long batch comes to an end, too
+_LINES_READ = 200  # between two pauses
 _MOST_ERRORS = 20  # that a failed batch lists
 _PAGE = 100
 _DAY = 86_400
@@ -79,12 +81,18 @@ class OpenAIBatches(Plain):
         return openai_rest.structure(call, _RULES) or _unknown_endpoint(as_object(call.body)["endpoint"])
 
     def respond(self, call: Call, desk: Desk) -> Reply:
-        made = self._respond(call, desk)
+        return pieces.whole(self._worked(call, desk))
+
+    def work(self, call: Call, desk: Desk) -> Work | None:
+        return self._worked(call, desk) if call.operation == "batches.retrieve" else None
+
+    def _worked(self, call: Call, desk: Desk) -> Work:
+        made = yield from self._respond(call, desk)
         if isinstance(made, Condition):
             return self.refuse(made, call)
         return Reply(200, openai_rest.success(call, desk.seed.hex()), jsonstyle.indented(made))
 
-    def _respond(self, call: Call, desk: Desk) -> Object | Condition:
+    def _respond(self, call: Call, desk: Desk) -> Generator[None, None, Object | Condition]:
         if call.operation == "batches.create":
             return _create(call, desk)
         if call.operation == "batches.list":
@@ -94,9 +102,12 @@ class OpenAIBatches(Plain):
         kept = as_object(desk.shelf.get(KIND, identity))
         if not kept:
             return refusal("batch_not_found", f"No batch found with id '{identity}'.", status=404)
-        changed = _cancelled(kept) if call.operation == "batches.cancel" else _step(kept, call, desk)
+        changed = _cancelled(kept) if call.operation == "batches.cancel" else (yield from _step(kept, call, desk))
         if isinstance(changed, Condition):
             return changed
+        now = desk.shelf.get(KIND, identity)
+        if now is not kept:  # another call has moved it on while this one worked
+            return as_object(as_object(now).get("batch", changed["batch"]))
         desk.shelf.put(KIND, identity, changed)
         return as_object(changed["batch"])
 
@@ -150,14 +161,14 @@ def _cancelled(kept: Object) -> Object | Condition:
     return {**kept, "batch": {**batch, "status": "cancelling", "cancelling_at": at}}
 
 
-def _step(kept: Object, call: Call, desk: Desk) -> Object:
+def _step(kept: Object, call: Call, desk: Desk) -> Generator[None, None, Object]:
     """What a batch is at the next look."""
     batch = as_object(kept["batch"])
     match batch["status"]:
         case "validating":
-            return {**kept, "batch": _validated(batch, desk.shelf)}
+            return {**kept, "batch": (yield from _validated(batch, desk.shelf))}
         case "in_progress":
-            return _worked(kept, call, desk)
+            return (yield from _progressed(kept, call, desk))
         case "finalizing":
             return _finished(kept, desk, "completed", "completed_at", batch["finalizing_at"] + 1)
         case "cancelling":
@@ -169,9 +180,10 @@ def _step(kept: Object, call: Call, desk: Desk) -> Object:
 # Validation
 
 
-def _validated(batch: Object, shelf: Shelf) -> Object:
+def _validated(batch: Object, shelf: Shelf) -> Generator[None, None, Object]:
     lines = _lines(shelf, batch["input_file_id"])
-    errors = list(_errors(lines, batch["endpoint"]))
+    found = yield from pieces.each(lambda error: error, _errors(lines, batch["endpoint"]), _LINES_READ)
+    errors = [error for error in found if error]
     if errors:
         at = batch["created_at"] + 1
         return {
@@ -196,7 +208,7 @@ def _lines(shelf: Shelf, identity: str) -> list[tuple[int, bytes]]:
 
 
 def _errors(lines: list[tuple[int, bytes]], endpoint: str) -> Iterator[Object]:
-    """What is wrong with the input file, as the batch object lists it."""
+    """What is wrong with the input file, as the batch object lists it; {} for a line that is all right."""
     if not lines:
         yield _error(
             "empty_file", "The input file is empty. Please ensure that the batch contains at least one request."
@@ -218,6 +230,8 @@ def _errors(lines: list[tuple[int, bytes]], endpoint: str) -> Iterator[Object]:
             yield _error(
                 "mismatched_url", f"The URL must be that of the batch's endpoint, '{endpoint}'.", number, "url"
             )
+        else:
+            yield {}
         seen.add(custom)
 
 
@@ -229,7 +243,7 @@ def _error(code: str, message: str, line: int | None = None, param: str | None =
 # Work
 
 
-def _worked(kept: Object, call: Call, desk: Desk) -> Object:
+def _progressed(kept: Object, call: Call, desk: Desk) -> Generator[None, None, Object]:
     """The next lines answered; the last of them makes the batch finalizing."""
     before = as_object(kept["batch"])
     lines = _lines(desk.shelf, before["input_file_id"])
@@ -240,6 +254,7 @@ def _worked(kept: Object, call: Call, desk: Desk) -> Object:
         answered = _answered(as_object(load(line)), before["id"], number, call, desk)
         _add(usage, as_object(answered["response"]["body"]).get("usage"))
         (made if answered["response"]["status_code"] < 400 else failed).append(_spelled(answered))
+        yield
     counts = _counted(before["request_counts"], len(made), len(failed))
     batch: Object = {**before, "request_counts": counts}
     if end >= len(lines):

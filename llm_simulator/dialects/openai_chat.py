@@ -26,7 +26,7 @@ from llm_simulator.dialects.base import Ask, Desk, Plain, Route
 from llm_simulator.dialects.fields import Object, as_object, load
 from llm_simulator.dialects.ids import digest, of_refusal
 from llm_simulator.dialects.reading import json_object, semantic, text_field, wants_stream
-from llm_simulator.dialects.routes import OPENAI_CHAT
+from llm_simulator.dialects.routes_openai import OPENAI_CHAT
 from llm_simulator.dialects.twins import respell, with_stream
 from llm_simulator.types import Call, Completion, Condition, Headers, RawRequest, Reply, Usage
 

@@ -23,7 +23,7 @@ from llm_simulator.dialects.fields import Object, as_list, as_object, is_integer
 from llm_simulator.dialects.openai_completions_write import served_by
 from llm_simulator.dialects.openai_words import BAD_JSON, method_not_allowed, refusal, worded
 from llm_simulator.dialects.reading import json_object, semantic, text_field, wants_stream
-from llm_simulator.dialects.routes import AZURE_COMPLETIONS, OPENAI_COMPLETIONS
+from llm_simulator.dialects.routes_openai import AZURE_COMPLETIONS, OPENAI_COMPLETIONS
 from llm_simulator.dialects.structure import Fault, Rule, fault_in
 from llm_simulator.dialects.twins import with_stream
 from llm_simulator.types import JSON, Call, Completion, Condition, Headers, RawRequest, Reply, Usage

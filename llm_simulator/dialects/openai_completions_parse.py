@@ -5,14 +5,14 @@ What has no place there stays in `Choice.extra`: under "choice" and, at the firs
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from llm_simulator.dialects.fields import Object, as_count, as_list, as_object, as_text, load, merged, objects, words
-from llm_simulator.dialects.openai_parse import usage_in, usage_of
-from llm_simulator.dialects.sse import events, is_stream
-from llm_simulator.types import JSON, Choice, Completion, Finish, Text, Usage
+from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, merged, words
+from llm_simulator.dialects.openai_gathered import Gathered, read, usage_in
+from llm_simulator.types import JSON, Choice, Completion, Finish, Text
 
-__all__ = ["parse", "usage_in"]
+__all__ = ["joined", "parse", "usage_in"]
 
 _TOP = ("id", "object", "created", "model", "choices", "usage", "error")
 _CHOICE = ("index", "text", "finish_reason", "delta")
@@ -20,16 +20,11 @@ _CHOICE = ("index", "text", "finish_reason", "delta")
 
 def parse(body: bytes, model: str) -> Completion | None:
     """The completion in a 200 body; None where it holds none. `model`: where it names none."""
-    text = body.decode("utf-8", "replace")
-    answer = _Answer()
-    if is_stream(text):
-        for _, data in events(text):
-            if data.startswith("[DONE]"):
-                break
-            answer.add(as_object(load(data)), whole=False)
-    else:
-        answer.add(as_object(load(text)), whole=True)
-    return answer.completion(model) if answer.choices else None
+    return read(body, Gathered(_Said, _held, _TOP), model, "cmpl-")
+
+
+def _held(given: Object, whole: bool) -> bool:
+    return "text" in given or "finish_reason" in given
 
 
 @dataclass(slots=True)
@@ -49,6 +44,9 @@ class _Said:
                 held = self.more.get(name)
                 self.more[name] = joined(held, value) if name == "logprobs" and held else value
 
+    def lengths(self) -> Iterable[int]:
+        return (len(self.pieces),)
+
     def done(self, top: Object) -> Choice:
         more: Object = {name: value for name, value in (("choice", self.more), ("top", top)) if value}
         finish = Finish.LENGTH if self.word in ("length", "") else Finish.STOP
@@ -62,36 +60,3 @@ def joined(held: JSON, value: JSON) -> Object:
         name: [*as_list(first.get(name)), *as_list(item)] if isinstance(item, list) else item
         for name, item in second.items()
     }
-
-
-@dataclass(slots=True)
-class _Answer:
-    """The whole answer as its objects come in: one for a body, many for a stream."""
-
-    choices: dict[int, _Said] = field(default_factory=dict[int, _Said])
-    first: Object = field(default_factory=dict[str, JSON])
-    raw: Object = field(default_factory=dict[str, JSON])
-    top: Object = field(default_factory=dict[str, JSON])
-
-    def add(self, chunk: Object, whole: bool) -> None:
-        for place, given in enumerate(objects(as_list(chunk.get("choices")))):
-            if "text" not in given and "finish_reason" not in given:
-                continue
-            index = given.get("index")
-            self.choices.setdefault(index if isinstance(index, int) else place, _Said()).add(given, whole)
-        for name in ("id", "created", "model"):
-            if chunk.get(name) and not self.first.get(name):
-                self.first[name] = chunk[name]
-        self.raw = as_object(chunk.get("usage")) or self.raw
-        self.top.update((name, value) for name, value in chunk.items() if name not in _TOP and value is not None)
-
-    def completion(self, model: str) -> Completion:
-        said = [self.choices[index] for index in sorted(self.choices)]
-        usage = usage_of(self.raw) or Usage(0, sum(len(one.pieces) for one in said), exact=False)
-        return Completion(
-            as_text(self.first.get("id")) or "cmpl-",
-            as_count(self.first.get("created")),
-            as_text(self.first.get("model")) or model,
-            tuple(one.done(self.top if place == 0 else {}) for place, one in enumerate(said)),
-            usage,
-        )

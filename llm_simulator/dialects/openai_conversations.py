@@ -22,7 +22,7 @@ from llm_simulator.dialects.openai_responses_inputs import (
 )
 from llm_simulator.dialects.openai_words import BAD_JSON, method_not_allowed, refusal, worded
 from llm_simulator.dialects.reading import json_object, kind, maybe_json, semantic
-from llm_simulator.dialects.routes import AZURE_CONVERSATIONS, OPENAI_CONVERSATIONS
+from llm_simulator.dialects.routes_openai import AZURE_CONVERSATIONS, OPENAI_CONVERSATIONS
 from llm_simulator.dialects.structure import Rule, fault_in, first
 from llm_simulator.types import Call, Condition, Headers, RawRequest, Reply
 

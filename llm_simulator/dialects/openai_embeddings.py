@@ -11,21 +11,22 @@ import re
 import struct
 from array import array
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from json.encoder import encode_basestring
 from sys import byteorder
 
 from llm_simulator import tokens
-from llm_simulator.dialects import openai_rest
+from llm_simulator.dialects import openai_rest, pieces
 from llm_simulator.dialects.base import Desk, Plain, Route
 from llm_simulator.dialects.fields import as_list, as_object, is_integer, load
 from llm_simulator.dialects.hosts import name_of
 from llm_simulator.dialects.ids import digest
 from llm_simulator.dialects.openai_words import refusal
-from llm_simulator.dialects.routes import OPENAI_EMBEDDINGS
+from llm_simulator.dialects.pieces import Work
+from llm_simulator.dialects.routes_openai import OPENAI_EMBEDDINGS
 from llm_simulator.dialects.structure import Rule, fits
-from llm_simulator.dialects.vectors import embed
+from llm_simulator.dialects.vectors import embed, spelled
 from llm_simulator.types import JSON, Call, Condition, Headers, RawRequest, Reply, Usage
 
 FAMILY = "openai.embeddings"
@@ -38,6 +39,7 @@ _RULES = (
     Rule("user", "string"),
 )
 _MOST_DIMENSIONS = 16_384
+_AT_ONCE = 8  # texts that take no time worth speaking of
 
 # Part of a model's name -> the dimensions of its vectors (each maker's model card); the first that fits counts.
 _DIMENSIONS = (
@@ -84,22 +86,43 @@ class OpenAIEmbeddings(Plain):
         return _wrong(call) if call.model else openai_rest.no_model()
 
     def respond(self, call: Call, desk: Desk) -> Reply:
-        body, model, host = as_object(call.body), served(call), name_of(call.provider, call.raw.host)
-        texts, spent = _texts(body.get("input"), model), count(call)
-        dimensions = wanted(body) or dimensions_of(model)
-        spell = _base64 if body.get("encoding_format") == "base64" else _floats(host)
-        vectors = (spell(embed(text, dimensions, model)) for text in texts)
-        seed = desk.seed.hex()
-        headers = openai_rest.success(call, seed, model=model, tokens=spent)
-        return Reply(200, headers, _body(host, desk, vectors, model, spent).encode("utf-8", "replace"))
+        return pieces.whole(_worked(call, desk))
+
+    def work(self, call: Call, desk: Desk) -> Work | None:
+        return _worked(call, desk) if len(as_list(as_object(call.body).get("input"))) > _AT_ONCE else None
 
     def refuse(self, condition: Condition, call: Call) -> Reply:
         return openai_rest.refuse(condition, call)
 
     def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
-        usage = as_object(load(body)).get("usage") if status == 200 else None
+        usage = _told(body) if status == 200 else None
         counted = as_object(usage).get("prompt_tokens", as_object(usage).get("total_tokens"))
         return Usage(counted, 0, raw=usage) if isinstance(counted, int) else None
+
+
+def _told(body: bytes) -> JSON:
+    """The usage in an answer: nearly always its last member, so that the vectors need not be read."""
+    at = body.rfind(b'"usage"')
+    last = as_object(load(b"{" + body[at:])) if at >= 0 else {}
+    return (last or as_object(load(body))).get("usage")
+
+
+def _worked(call: Call, desk: Desk) -> Work:
+    body, model, host = as_object(call.body), served(call), name_of(call.provider, call.raw.host)
+    texts = _texts(body.get("input"), model)
+    yield from pieces.each(lambda text: tokens.count(text, model), texts if len(texts) > _AT_ONCE else (), 50)
+    spent = count(call)  # of long lists all texts are known by now
+    dimensions = wanted(body) or dimensions_of(model)
+    spell = _base64 if body.get("encoding_format") == "base64" else _floats(host)
+    item = _ITEM if host in _INDENTED else _VLLM_ITEM if host == "vllm" else _COMPACT_ITEM
+
+    def spelled_item(numbered: tuple[int, str]) -> bytes:
+        place, text = numbered
+        return item % {b"place": place, b"vector": spell(text, dimensions, model)}
+
+    items = yield from pieces.each(spelled_item, enumerate(texts))
+    headers = openai_rest.success(call, desk.seed.hex(), model=model, tokens=spent)
+    return Reply(200, headers, _body(host, desk, items, model, spent))
 
 
 def served(call: Call) -> str:
@@ -177,58 +200,60 @@ def _decoded(numbers: list[JSON], model: str) -> str:
 # Spelling
 
 
-def _base64(vector: tuple[float, ...]) -> str:
+def _base64(text: str, dimensions: int, model: str) -> bytes:
     """Little-endian 32-bit floats, as the SDKs ask for by default."""
-    packed = array("f", vector)
+    packed = array("f", embed(text, dimensions, model))
     if byteorder == "big":
         packed.byteswap()
-    return f'"{b64encode(packed.tobytes()).decode("ascii")}"'
+    return b'"' + b64encode(packed.tobytes()) + b'"'
 
 
-def _indented(vector: tuple[float, ...]) -> str:
-    return "[\n        " + ",\n        ".join(map(repr, vector)) + "\n      ]"
+def _indented(text: str, dimensions: int, model: str) -> bytes:
+    return ("[\n        " + ",\n        ".join(spelled(text, dimensions, model)) + "\n      ]").encode()
 
 
-def _compact(vector: tuple[float, ...]) -> str:
-    return "[" + ",".join(map(repr, vector)) + "]"
+def _compact(text: str, dimensions: int, model: str) -> bytes:
+    return ("[" + ",".join(spelled(text, dimensions, model)) + "]").encode()
 
 
-def _halves(vector: tuple[float, ...]) -> str:
+def _halves(text: str, dimensions: int, model: str) -> bytes:
     """Of 16-bit floats, as Mistral has them: -0.022552490234375."""
-    kind = f"{len(vector)}e"
-    return _compact(struct.unpack(kind, struct.pack(kind, *vector)))
+    kind = f"{dimensions}e"
+    values = struct.unpack(kind, struct.pack(kind, *embed(text, dimensions, model)))
+    return ("[" + ",".join(map(repr, values)) + "]").encode()
 
 
-def _floats(host: str) -> Callable[[tuple[float, ...]], str]:
+def _floats(host: str) -> Callable[[str, int, str], bytes]:
     if host in _INDENTED:
         return _indented
     return _halves if host == "mistral" else _compact
 
 
 _INDENTED = ("openai", "azure")
-_ITEM = '    {{\n      "object": "embedding",\n      "index": {place},\n      "embedding": {vector}\n    }}'
-_COMPACT_ITEM = '{{"object":"embedding","embedding":{vector},"index":{place}}}'
-_VLLM_ITEM = '{{"index":{place},"object":"embedding","embedding":{vector}}}'
+_ITEM = b'    {\n      "object": "embedding",\n      "index": %(place)d,\n      "embedding": %(vector)b\n    }'
+_COMPACT_ITEM = b'{"object":"embedding","embedding":%(vector)b,"index":%(place)d}'
+_VLLM_ITEM = b'{"index":%(place)d,"object":"embedding","embedding":%(vector)b}'
 
 
-def _body(host: str, desk: Desk, vectors: Iterable[str], model: str, spent: int) -> str:
+def _body(host: str, desk: Desk, items: list[bytes], model: str, spent: int) -> bytes:
     """The whole answer. Put together by hand: a JSON encoder in Python takes longer for it than the vectors did."""
     name, identity = encode_basestring(model), digest(desk.seed.hex(), "embeddings").hex()
-    item = _ITEM if host in _INDENTED else _VLLM_ITEM if host == "vllm" else _COMPACT_ITEM
-    items = [item.format(place=place, vector=vector) for place, vector in enumerate(vectors)]
-    if host in _INDENTED:
-        usage = f'{{\n    "prompt_tokens": {spent},\n    "total_tokens": {spent}\n  }}'
-        listed = ",\n".join(items)
-        return f'{{\n  "object": "list",\n  "data": [\n{listed}\n  ],\n  "model": {name},\n  "usage": {usage}\n}}\n'
-    data, usage = ",".join(items), json.dumps(_usage(host, spent), separators=(",", ":"))
+    comma, tail = b",", f'],"model":{name},"usage":{json.dumps(_usage(host, spent), separators=(",", ":"))}}}'
     match host:
+        case "openai" | "azure":
+            usage = f'{{\n    "prompt_tokens": {spent},\n    "total_tokens": {spent}\n  }}'
+            head, comma = '{\n  "object": "list",\n  "data": [\n', b",\n"
+            tail = f'\n  ],\n  "model": {name},\n  "usage": {usage}\n}}\n'
         case "vllm":
-            head = f'"id":"embd-{identity}","object":"list","created":{desk.created},"model":{name},"data":[{data}]'
+            head = f'{{"id":"embd-{identity}","object":"list","created":{desk.created},"model":{name},"data":['
+            tail = tail.replace(f',"model":{name}', "", 1)
         case "mistral":
-            head = f'"id":"{identity}","object":"list","data":[{data}],"model":{name}'
+            head = f'{{"id":"{identity}","object":"list","data":['
         case _:
-            head = f'"object":"list","data":[{data}],"model":{name}'
-    return f'{{{head},"usage":{usage}}}'
+            head = '{"object":"list","data":['
+    items[0] = head.encode("utf-8", "replace") + items[0]  # one copy of many megabytes is enough
+    items[-1] += tail.encode("utf-8", "replace")
+    return comma.join(items)
 
 
 def _usage(host: str, spent: int) -> dict[str, JSON]:

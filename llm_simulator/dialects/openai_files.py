@@ -13,7 +13,7 @@ from llm_simulator.dialects.azure_chat import header_text
 from llm_simulator.dialects.base import Desk, Plain, Route, Shelf
 from llm_simulator.dialects.fields import Object, as_object, as_text
 from llm_simulator.dialects.openai_words import refusal
-from llm_simulator.dialects.routes import OPENAI_FILES
+from llm_simulator.dialects.routes_openai import OPENAI_FILES
 from llm_simulator.types import Call, Condition, RawRequest, Reply
 
 FAMILY = "openai.files"

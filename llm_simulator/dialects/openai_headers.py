@@ -5,14 +5,13 @@ Source: recorded traffic of 2026. `set-cookie` is left out: no client may come t
 
 from __future__ import annotations
 
-from llm_simulator.dialects.ids import code, digest
+from llm_simulator.dialects.ids import HEX, code, digest
 from llm_simulator.types import Headers
 
 JSON_TYPE: Headers = (("content-type", "application/json"),)
 SSE_TYPE: Headers = (("content-type", "text/event-stream; charset=utf-8"),)
 
 _REQUESTS, _TOKENS = 30_000, 150_000_000  # a minute: what recorded headers of a large account show
-_HEX = "0123456789abcdef"
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # of the names that Kubernetes gives
 
 
@@ -23,7 +22,7 @@ def edge(seed: str) -> Headers:
         ("server", "cloudflare"),
         ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
         ("x-content-type-options", "nosniff"),
-        ("cf-ray", f"{code(seed, 'ray', 16, _HEX)}-LHR"),
+        ("cf-ray", f"{code(seed, 'ray', 16, HEX)}-LHR"),
         ("alt-svc", 'h3=":443"; ma=86400'),
     )
 
@@ -43,7 +42,7 @@ def own(seed: str, *, exposed: str = "X-Request-ID, CF-Ray") -> Headers:
 
 def router(seed: str) -> str:
     """The proxy that a call came through, as `via` names it."""
-    return f"envoy-router-{code(seed, 'deployed', 10, _HEX)}-{code(seed, 'router', 5, _LETTERS)}"
+    return f"envoy-router-{code(seed, 'deployed', 10, HEX)}-{code(seed, 'router', 5, _LETTERS)}"
 
 
 def limits(used: int, *, requests: int = _REQUESTS, tokens: int = _TOKENS) -> Headers:

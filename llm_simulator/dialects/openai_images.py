@@ -20,7 +20,7 @@ from llm_simulator.dialects.ids import code, digest, rfc3339, uuid
 from llm_simulator.dialects.openai_wire import ALPHANUMERIC
 from llm_simulator.dialects.openai_words import refusal
 from llm_simulator.dialects.pictures import FORMS, MOST_PIXELS, picture
-from llm_simulator.dialects.routes import OPENAI_IMAGES
+from llm_simulator.dialects.routes_openai import OPENAI_IMAGES
 from llm_simulator.dialects.structure import Rule
 from llm_simulator.tokens.images import data_url_size, image_size
 from llm_simulator.types import JSON, Call, Condition, Frame, Headers, RawRequest, Reply, Usage

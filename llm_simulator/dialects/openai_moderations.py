@@ -17,7 +17,7 @@ from llm_simulator.dialects.base import Desk, Plain, Route
 from llm_simulator.dialects.fields import Object, as_list, as_object, as_text
 from llm_simulator.dialects.ids import digest
 from llm_simulator.dialects.openai_words import refusal
-from llm_simulator.dialects.routes import OPENAI_MODERATIONS
+from llm_simulator.dialects.routes_openai import OPENAI_MODERATIONS
 from llm_simulator.dialects.structure import Rule
 from llm_simulator.types import JSON, Call, Condition, RawRequest, Reply
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from llm_simulator.dialects.fields import Object, as_count, as_list, as_object, as_text, load, merged, objects, words
-from llm_simulator.dialects.sse import events, is_stream
-from llm_simulator.types import JSON, Choice, Completion, Finish, Part, Reasoning, Text, ToolCall, Usage
+from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, merged, objects, words
+from llm_simulator.dialects.openai_gathered import Gathered, merge, read, usage_in
+from llm_simulator.types import JSON, Choice, Completion, Finish, Part, Reasoning, Text, ToolCall
+
+__all__ = ["parse", "usage_in"]
 
 _FINISHES = {
     "stop": Finish.STOP,
@@ -27,43 +29,7 @@ _MESSAGE = ("role", "content", "tool_calls", "function_call", "reasoning", "reas
 
 def parse(body: bytes, model: str) -> Completion | None:
     """The completion in a 200 body; None where it holds none (an error, HTML). `model`: where it names none."""
-    text = body.decode("utf-8", "replace")
-    answer = _Answer()
-    if is_stream(text):
-        for _, data in events(text):
-            if data.startswith("[DONE]"):
-                break
-            answer.add(as_object(load(data)), whole=False)
-    else:
-        answer.add(as_object(load(text)), whole=True)
-    return answer.completion(model) if answer.choices else None
-
-
-def usage_in(body: bytes) -> Usage | None:
-    """The counts in an answer, read without the rest: of a stream only the events that hold some are parsed."""
-    if b'"usage"' not in body:
-        return None
-    text = body.decode("utf-8", "replace")
-    if not is_stream(text):
-        return usage_of(_usage_object(as_object(load(text))))
-    raw: Object = {}
-    for _, data in events(text):
-        if '"usage"' in data and '"usage":null' not in data:
-            raw = _usage_object(as_object(load(data))) or raw
-    return usage_of(raw)
-
-
-def usage_of(raw: Object) -> Usage | None:
-    if not raw:
-        return None
-    cached = as_object(raw.get("prompt_tokens_details")).get("cached_tokens", raw.get("prompt_cache_hit_tokens"))
-    thinking = as_object(raw.get("completion_tokens_details")).get("reasoning_tokens")
-    prompt, completion = as_count(raw.get("prompt_tokens")), as_count(raw.get("completion_tokens"))
-    return Usage(prompt, completion, as_count(cached), as_count(thinking), raw=raw)
-
-
-def _usage_object(chunk: Object) -> Object:
-    return as_object(chunk.get("usage")) or as_object(as_object(chunk.get("x_groq")).get("usage"))
+    return read(body, Gathered(_Said, _held, _TOP), model, "chatcmpl-")
 
 
 @dataclass(slots=True)
@@ -87,8 +53,8 @@ class _Said:
         if function := as_object(delta.get("function_call")):
             self._call({"type": "function_call", "function": function}, 0, whole)
         self.word = as_text(given.get("finish_reason")) or self.word
-        _merge(self.message, delta, _MESSAGE)
-        _merge(self.choice, given, _CHOICE)
+        merge(self.message, delta, _MESSAGE)
+        merge(self.choice, given, _CHOICE)
 
     def _content(self, content: JSON, whole: bool) -> None:
         """Text; or blocks of text and thinking, as Mistral's reasoning models have them."""
@@ -110,6 +76,10 @@ class _Said:
         index = call.get("index")
         tool = self.tools.setdefault(index if isinstance(index, int) else place, _Tool())
         tool.add(call, whole)
+
+    def lengths(self) -> Iterable[int]:
+        yield from (len(pieces) for _, pieces in self.runs)
+        yield from (len(tool.pieces) for tool in self.tools.values())
 
     def done(self, top: Object) -> Choice:
         parts: list[Part] = [
@@ -146,58 +116,5 @@ class _Tool:
         return ToolCall(self.id or "call_", self.name, merged(self.pieces), more or None)
 
 
-@dataclass(slots=True)
-class _Answer:
-    """The whole answer as its objects come in: one for a body, many for a stream."""
-
-    choices: dict[int, _Said] = field(default_factory=dict[int, _Said])
-    first: Object = field(default_factory=dict[str, JSON])
-    raw: Object = field(default_factory=dict[str, JSON])
-    top: Object = field(default_factory=dict[str, JSON])
-
-    def add(self, chunk: Object, whole: bool) -> None:
-        for place, given in enumerate(objects(as_list(chunk.get("choices")))):
-            if not isinstance(given.get("message" if whole else "delta"), dict) and "finish_reason" not in given:
-                continue
-            index = given.get("index")
-            self.choices.setdefault(index if isinstance(index, int) else place, _Said()).add(given, whole)
-        for name in ("id", "created", "model", "system_fingerprint"):
-            if chunk.get(name) and not self.first.get(name):
-                self.first[name] = chunk[name]
-        self.raw = _usage_object(chunk) or self.raw
-        _merge(self.top, chunk, _TOP)
-
-    def completion(self, model: str) -> Completion:
-        said = [self.choices[index] for index in sorted(self.choices)]
-        usage = usage_of(self.raw) or Usage(0, sum(len(pieces) for one in said for pieces in _pieces(one)), exact=False)
-        return Completion(
-            as_text(self.first.get("id")) or "chatcmpl-",
-            as_count(self.first.get("created")),
-            as_text(self.first.get("model")) or model,
-            tuple(one.done(self.top if place == 0 else {}) for place, one in enumerate(said)),
-            usage,
-            as_text(self.first.get("system_fingerprint")),
-        )
-
-
-def _pieces(said: _Said) -> Iterable[list[str]]:
-    yield from (pieces for _, pieces in said.runs)
-    yield from (tool.pieces for tool in said.tools.values())
-
-
-def _merge(whole: Object, part: Object, known: tuple[str, ...]) -> None:
-    """What else a chunk holds, put to what earlier ones held: text and lists grow, objects merge, others give way."""
-    for name, value in part.items():
-        if name in known or value is None:
-            continue
-        held = whole.get(name)
-        if isinstance(value, str) and isinstance(held, str) and name in ("refusal",):
-            whole[name] = held + value
-        elif isinstance(value, list) and isinstance(held, list) and name in ("annotations", "content"):
-            whole[name] = [*held, *value]
-        elif isinstance(value, dict) and isinstance(held, dict):
-            merged_object = dict(as_object(held))
-            _merge(merged_object, as_object(value), ())
-            whole[name] = merged_object
-        else:
-            whole[name] = value
+def _held(given: Object, whole: bool) -> bool:
+    return isinstance(given.get("message" if whole else "delta"), dict) or "finish_reason" in given

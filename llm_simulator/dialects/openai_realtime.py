@@ -17,7 +17,7 @@ from llm_simulator.dialects.ids import code
 from llm_simulator.dialects.openai_realtime_talk import Conversation, session_of
 from llm_simulator.dialects.openai_words import method_not_allowed
 from llm_simulator.dialects.reading import maybe_json
-from llm_simulator.dialects.routes import OPENAI_REALTIME
+from llm_simulator.dialects.routes_openai import OPENAI_REALTIME
 from llm_simulator.types import JSON, Call, Completion, Condition, RawRequest, Reply, header
 
 FAMILY = "openai.realtime"

@@ -30,7 +30,7 @@ from llm_simulator.dialects.openai_responses_inputs import input_items, number_i
 from llm_simulator.dialects.openai_responses_talk import CREATE, TURN
 from llm_simulator.dialects.openai_responses_write import draft, identity_of, underway, usage_object, whole
 from llm_simulator.dialects.reading import json_object, maybe_json, semantic, text_field, wants_stream
-from llm_simulator.dialects.routes import AZURE_RESPONSES, OPENAI_RESPONSES
+from llm_simulator.dialects.routes_openai import AZURE_RESPONSES, OPENAI_RESPONSES
 from llm_simulator.dialects.twins import with_stream
 from llm_simulator.types import JSON, Call, Completion, Condition, Frame, Headers, RawRequest, Reply, Usage, header
 
@@ -153,6 +153,8 @@ class OpenAIResponses(Plain):
         return openai_responses_parse.parse(body, call.model)
 
     def usage(self, status: int, headers: Headers, body: bytes, call: Call) -> Usage | None:
+        if status == 200 and call.operation == "responses.input_tokens":
+            return Usage(0, 0)  # it tells of tokens, and uses none
         if status != 200 or call.operation != CREATE:
             return None
         return openai_responses_parse.usage_in(body)

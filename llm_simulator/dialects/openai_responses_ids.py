@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import shake_256
 
-from llm_simulator.dialects.ids import code
+from llm_simulator.dialects.ids import HEX, code
 
-_HEX = "0123456789abcdef"
 _FRAME, _DATA, _TOKEN_BYTES = 57, 666, 4.4  # bytes of encrypted reasoning: Fernet's own, other data, a token of thought
 
 
@@ -24,9 +24,14 @@ class Ids:
 
     def make(self, prefix: str, purpose: str, after: int = 0) -> str:
         """`prefix` and 50 hex digits; `after` is in seconds since the response began."""
-        shared = code(self.seed, "shared", 17, _HEX)
-        own = code(self.seed, purpose, 20, _HEX)
+        shared = _shared(self.seed)
+        own = code(self.seed, purpose, 20, HEX)
         return f"{prefix}_0{shared[:15]}00{self.created + after:08x}{own[:4]}81{shared[15:]}{own[4:]}"
+
+
+@lru_cache(maxsize=64)
+def _shared(seed: str) -> str:
+    return code(seed, "shared", 17, HEX)
 
 
 def encrypted(ids: Ids, purpose: str, tokens: int) -> str:

@@ -41,8 +41,22 @@ class Draft:
     items: tuple[Item, ...]
 
 
+_last: tuple[Completion, Call, Draft] | None = None
+
+
 def draft(completion: Completion, call: Call) -> Draft:
-    """The response of a completion: one that was recorded as it stands, one of the engine's spelled anew."""
+    """The response of a completion: one that was recorded as it stands, one of the engine's spelled anew.
+
+    The last one is remembered: it is written, and then kept for later calls.
+    """
+    global _last
+    last = _last
+    if last is None or last[0] is not completion or last[1] is not call:
+        last = _last = completion, call, _draft(completion, call)
+    return last[2]
+
+
+def _draft(completion: Completion, call: Call) -> Draft:
     choice = completion.choices[0]
     recorded = as_object(as_object(choice.extra).get("response"))
     if recorded:

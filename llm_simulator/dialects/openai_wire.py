@@ -15,7 +15,7 @@ from llm_simulator.dialects import jsonstyle, logprobs
 from llm_simulator.dialects.catalogue import Model, find, models
 from llm_simulator.dialects.fields import Object, as_object, as_text, is_refusal
 from llm_simulator.dialects.hosts import ALPHANUMERIC, AZURE, OPENAI, At, Talk, Wire, wire_of
-from llm_simulator.dialects.ids import code, is_raw, marked, marked_model
+from llm_simulator.dialects.ids import HEX, code, is_raw, marked, marked_model
 from llm_simulator.dialects.thinking import habit_of
 from llm_simulator.types import JSON, Call, Choice, Completion, Finish, Reasoning, Text, ToolCall, Usage
 
@@ -179,7 +179,7 @@ def _fingerprint(raw: str, model: str) -> str | None:
         return None
     if habit_of(model) is not None:
         return None
-    return "fp_" + (raw[:10] or code(model, "fingerprint", 10, "0123456789abcdef"))
+    return "fp_" + (raw[:10] or code(model, "fingerprint", 10, HEX))
 
 
 def body(completion: Completion, call: Call) -> bytes:

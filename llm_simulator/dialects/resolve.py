@@ -163,7 +163,7 @@ def resolve(raw: RawRequest) -> str:
 def _by_path(path: str) -> str:
     """The provider that alone has this path: the longest known start of it, by whole segments."""
     fits = [(len(start), provider) for start, provider in _PATHS if path == start or path.startswith(start + "/")]
-    if fits and not path.startswith("/v1/chat/completions"):
+    if fits and not path.startswith("/v1/chat/"):  # below it are OpenAI's, and misspelled ones
         return max(fits)[1]
     # Gemini's methods stand after a colon, and its v1 has them under /v1/models as well.
     return "gemini" if path.startswith("/v1/") and ":" in path.rpartition("/")[2] else ""

@@ -32,13 +32,24 @@ _STEPS = 1e9  # values are multiples of 1e-9: about what a 32-bit float tells ne
 
 def embed(text: str, dimensions: int, model: str) -> tuple[float, ...]:
     """The vector of `text` in the space of `model`: length 1 within 1e-6, `dimensions` values, the same ones every time."""
+    lanes, values = _scaled(text, dimensions, model)
+    return tuple(map(values.__getitem__, lanes))
+
+
+def spelled(text: str, dimensions: int, model: str) -> Iterator[str]:
+    """The values of `embed` as JSON writes them, in a third of the time."""
+    lanes, values = _scaled(text, dimensions, model)
+    words = {lane: repr(value) for lane, value in values.items()}
+    return map(words.__getitem__, lanes)
+
+
+def _scaled(text: str, dimensions: int, model: str) -> tuple[list[int], dict[int, float]]:
+    """Each dimension's sum, and the value of each sum. Few different ones occur: each is turned into a value once."""
     lanes, weight = _sum(_weights(text, crc32(model.encode("utf-8", "replace"))), dimensions)
     middle = weight * _MIDDLE
     square = sum(map(mul, lanes, lanes)) - 2 * middle * sum(lanes) + dimensions * middle * middle
     scale = _STEPS / sqrt(square) if square else 0.0
-    # Few different sums occur: each is turned into a value once.
-    values = {lane: int((lane - middle) * scale) / _STEPS for lane in set(lanes)}
-    return tuple(map(values.__getitem__, lanes))
+    return lanes, {lane: int((lane - middle) * scale) / _STEPS for lane in set(lanes)}
 
 
 def _sum(weights: dict[int, int], dimensions: int) -> tuple[list[int], int]:

@@ -40,6 +40,10 @@ class Entry:
     outcome: str = "complete"  # or client-gone, truncated, upstream-failed
     recorded: bool = False
     differs: str = ""  # verify mode: how status and shape of the upstream's answer differ from the recorded one's
+    scenario: str = ""  # the scenario that decided, its rule that fitted, the fault that struck
+    rule: str = ""
+    fault: str = ""
+    priority: int | None = None  # of the fault, where it was one of several
     note: str = ""  # e.g. why it missed or was refused
     report: str = ""  # of a miss, for a person; several lines, so not in the JSON
     drift: Drift | None = None  # verify mode: all that changed; it quotes answers, so not in the JSON

@@ -40,6 +40,7 @@ class Metrics:
     def __init__(self) -> None:
         self._models: set[str] = set()
         self._counted: dict[tuple[str, str, str, int], _Counted] = {}
+        self._faults: dict[tuple[str, str, str], int] = {}
         self._late: tuple[Sequence[float], Callable[[], tuple[Sequence[int], float]]] | None = None
 
     def add(self, entry: Entry) -> None:
@@ -47,6 +48,9 @@ class Metrics:
         counted = self._counted.get(labels)
         if counted is None:
             counted = self._counted[labels] = _Counted()
+        if entry.fault:
+            struck = (entry.scenario, entry.rule, entry.fault)
+            self._faults[struck] = self._faults.get(struck, 0) + 1
         counted.requests += 1
         counted.duration += entry.duration
         counted.durations[bisect_left(_DURATION_BUCKETS, entry.duration)] += 1
@@ -88,7 +92,7 @@ class Metrics:
         return generate_latest(registry)
 
     def _families(self) -> Iterator[Metric]:
-        from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
+        from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         requests = CounterMetricFamily("llm_requests", "Calls answered.", labels=_LABELS)
         errors = CounterMetricFamily("llm_errors", "Calls answered with a status of 400 or above.", labels=_LABELS)
@@ -104,11 +108,29 @@ class Metrics:
             _fill(duration, labels, _DURATION_BUCKETS, counted.durations, counted.duration)
             _fill(ttft, labels, _TTFT_BUCKETS, counted.ttfts, counted.ttft)
         yield from (requests, errors, tokens, duration, ttft)
+        if self._faults:
+            faults = CounterMetricFamily("llm_faults", "Faults injected.", labels=("scenario", "rule", "fault"))
+            for struck, count in self._faults.items():
+                faults.add_metric(struck, count)
+            yield faults
         if self._late is not None:
             bounds, read = self._late
             late = HistogramMetricFamily("llm_stream_lateness_seconds", "Due time to write of paced chunks.")
-            _fill(late, (), bounds, *read())
+            counts, total = read()
+            _fill(late, (), bounds, counts, total)
             yield late
+            p99 = _quantile(0.99, bounds, counts)
+            yield GaugeMetricFamily("llm_stream_lateness_p99_seconds", "p99 of the same, since the start.", value=p99)
+
+
+def _quantile(q: float, bounds: Sequence[float], counts: Sequence[int]) -> float:
+    """As `histogram_quantile` has it: even within a bucket, the last bound beyond it; 0 where nothing was counted."""
+    below, low, wanted = 0, 0.0, q * sum(counts)
+    for bound, count in zip(bounds, counts, strict=False):
+        if count and below + count >= wanted:
+            return low + (bound - low) * (wanted - below) / count
+        below, low = below + count, bound
+    return low if sum(counts) else 0.0
 
 
 def _fill(

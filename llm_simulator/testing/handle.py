@@ -8,11 +8,8 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
-from llm_simulator.errors import ConfigError
 from llm_simulator.testing.link import Link
 from llm_simulator.testing.plan import MARKER, Plan
-
-SCENARIOS = ("default",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +70,7 @@ class LlmSimulator:
             after_last=plan.after_last,
             speed=plan.speed,
             seed=plan.seed,
+            scenario=plan.scenario,
             upstreams=dict(plan.upstreams or {}),
             environ=dict(environ),
             record_command=record_command,
@@ -106,16 +104,14 @@ class LlmSimulator:
         return [_as_marker(text) for text in self._state()["misses"]]
 
     def scenario(self, name: str) -> None:
-        """Chooses how this test's calls are answered from now on. Only the scenario that always runs exists so far.
+        """Chooses how this test's calls are answered from the next one on: a shipped scenario by name, or a file.
+
+        `"default"` is none: the mode of the test alone decides. Phases and counts of the scenario begin anew.
 
         Raises:
-            ConfigError: there is no scenario of this name.
+            LinkError: there is no scenario of this name, or its file is wrong.
         """
-        if name not in SCENARIOS:
-            raise ConfigError(
-                f"there is no scenario {name!r}; {', '.join(map(repr, SCENARIOS))} is the only one. What a test can choose "
-                "is its mode: @pytest.mark.llm_cassette(mode=...)"
-            )
+        self._link.ask("scenario", test=self._plan.test, name=name)
 
     def untold_misses(self) -> list[str]:
         """The misses that no failure has shown yet."""

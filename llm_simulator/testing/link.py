@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from llm_simulator.errors import ConfigError, SimulatorError
 
-PROTOCOL = 1
+PROTOCOL = 2
 COMMAND_VARIABLE = "LLM_SIMULATOR_COMMAND"
 _NEEDED = ("aiohttp", "click", "aiosqlite")  # of the server; without them in this environment it is another one's
 

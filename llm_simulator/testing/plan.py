@@ -33,6 +33,7 @@ class Marked:
     after_last: str | None = None
     speed: float | None = None
     seed: int | None = None
+    scenario: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Plan:
     after_last: str = "repeat"
     speed: float = 0.0
     seed: int = 0
+    scenario: str = "default"
     upstreams: Mapping[str, str] | None = None
 
     def check(self) -> None:
@@ -88,7 +90,7 @@ def _arguments(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, An
     given = {**({"name": args[0]} if args else {}), **kwargs}
     for name, choices in (("mode", MODES), ("on_miss", ON_MISS), ("after_last", AFTER_LAST)):
         _check(name, given.get(name), choices)
-    for name, kind in (("name", str), ("speed", int | float), ("seed", int)):
+    for name, kind in (("name", str), ("speed", int | float), ("seed", int), ("scenario", str)):
         if given.get(name) is not None and not isinstance(given[name], kind):
             raise ConfigError(f"@pytest.mark.{MARKER}: {name} is {given[name]!r}; {_spelt(kind)} is allowed")
     if isinstance(given.get("ignore"), str):

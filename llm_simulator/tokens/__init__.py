@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llm_simulator.tokens.chat import count_chat
     from llm_simulator.tokens.completion import count_completion, count_embeddings, count_legacy_completion
-    from llm_simulator.tokens.encodings import count, decode, encode, encoding_name, split, warm
+    from llm_simulator.tokens.encodings import count, decode, encode, encoding_name, loaded, split, warm
     from llm_simulator.tokens.responses import count_responses_input, count_responses_output
     from llm_simulator.tokens.tally import Count
 
@@ -27,6 +27,7 @@ __all__ = [
     "decode",
     "encode",
     "encoding_name",
+    "loaded",
     "split",
     "warm",
 ]

@@ -64,6 +64,11 @@ def _load(name: str) -> Encoding:
         return _loaded[name]
 
 
+def loaded(model: str) -> bool:
+    """Whether counting for a model would not have to load ranks first."""
+    return encoding_name(model) in _loaded
+
+
 def warm(model: str) -> None:
     """Load the ranks of a model's encoding now: 0.3 s for o200k_base, best in a thread and off the hot path."""
     _encoding(model)

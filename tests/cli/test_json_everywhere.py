@@ -20,6 +20,7 @@ WITHOUT = {
     "pytest-server": "speaks JSON lines with the plugin only",
     "completion": "prints a shell script",
 }
+MEASURED = "provider,model,stream,output_tokens,ttft_ms,total_ms\n" + "openai,gpt-4o,1,100,430,1470\n" * 12
 
 # What stands after the command -> the type of the whole, or "lines": one JSON object on each line.
 LISTINGS: dict[str, tuple[list[str], type | str]] = {
@@ -31,6 +32,13 @@ LISTINGS: dict[str, tuple[list[str], type | str]] = {
     "cassette scan": (["-c", DEMO], "lines"),
     "cassette diff": ([DEMO, DEMO], dict),
     "cassette prune": (["-c", DEMO, "--truncated"], dict),
+    "profile list": ([], "lines"),
+    "profile show": (["openai/gpt-4o"], dict),
+    "profile compare": (["openai/gpt-4o", "openai/gpt-4o-mini"], dict),
+    "profile plot": (["openai/gpt-4o", "-o", "made.png"], dict),
+    "profile check": (["openai/gpt-4o", "--against", "measured.csv"], dict),
+    "scenario list": ([], "lines"),
+    "scenario show": (["flaky"], dict),
     "doctor": ([], dict),
     "capture path": ([], dict),
     "capture install": ([], dict),
@@ -38,6 +46,7 @@ LISTINGS: dict[str, tuple[list[str], type | str]] = {
     "ca env": ([], dict),
     "ca install-hints": ([], dict),
     "validate": (["--config", "good.yaml"], dict),
+    "calibrate": (["measured.csv"], dict),
 }
 ELSEWHERE = {  # tested with what they need: a capture interpreter, an openssl, minutes
     "capture path", "capture install", "ca path", "ca env", "ca install-hints"
@@ -67,6 +76,7 @@ def test_json_is_json_and_nothing_else_is_printed(name: str, tmp_path: Path, mon
     arguments, kind = LISTINGS[name]
     monkeypatch.chdir(tmp_path)
     Path("good.yaml").write_text("simulation: {seed: 3}\n")
+    Path("measured.csv").write_text(MEASURED)
     done = CliRunner().invoke(cli, [*name.split(), *arguments, "--json"], env=dict(os.environ), catch_exceptions=False)
     assert (done.exit_code, done.stderr) == (0, "")
     if kind == "lines":

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
+from asking import frames, joined, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,11 +24,9 @@ from llm_simulator.types import (
     Completion,
     Condition,
     Finish,
-    Frame,
     Part,
     RawRequest,
     Reasoning,
-    Reply,
     Text,
     ToolCall,
     Usage,
@@ -45,10 +44,7 @@ VERTEX_PATH = "/v1/projects/p/locations/us-central1/publishers/google/models/gem
 
 
 def ask(dialect: Dialect, path: str, body: JSON, query: str = "") -> Call:
-    raw = RawRequest("POST", path, query=query, body=json.dumps(body).encode())
-    call = dialect.read(raw, dialect.provider)
-    assert call
-    return call
+    return read(dialect, path, body, query=query)
 
 
 CALLS: dict[str, tuple[Dialect, Call]] = {
@@ -65,15 +61,6 @@ EVERY: list[tuple[str, Dialect, Call]] = [
 ]
 FORMS = [pytest.param(dialect, form, id=name) for name, dialect, form in EVERY]
 STREAMS = [pytest.param(dialect, form, id=name) for name, dialect, form in EVERY if form.stream]
-
-
-def joined(reply: Reply) -> bytes:
-    return reply.body if isinstance(reply.body, bytes) else b"".join(frame.data for frame in reply.body)
-
-
-def frames(reply: Reply) -> list[Frame]:
-    assert not isinstance(reply.body, bytes)
-    return list(reply.body)
 
 
 def read_back(dialect: Dialect, completion: Completion, call: Call) -> Completion:

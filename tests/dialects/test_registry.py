@@ -92,11 +92,33 @@ def test_an_opaque_call_is_never_simulated() -> None:
     assert json.loads(reply.body)["error"]["code"] == "not_simulated"
 
 
-def test_a_path_that_says_nothing_is_a_404() -> None:
-    call = read("POST", "/v1/chat/completion", "api.openai.com", {})
+@pytest.mark.parametrize(
+    ("host", "path", "message"),
+    [
+        ("api.openai.com", "/v1/chat/completion", "Invalid URL (POST /v1/chat/completion)"),
+        ("", "/v1/chat/completion", "Invalid URL (POST /v1/chat/completion)"),
+        ("api.groq.com", "/v1/foo", "Invalid URL (POST /v1/foo)"),
+        ("api.anthropic.com", "/v1/foo", "Not Found"),
+        ("my.openai.azure.com", "/openai/foo", "Resource not found"),
+        ("api.cohere.com", "/v2/foo", "404 page not found"),
+        ("generativelanguage.googleapis.com", "/v1beta/foo", "Requested entity was not found."),
+    ],
+)
+def test_a_path_that_says_nothing_is_a_404(host: str, path: str, message: str) -> None:
+    call = read("POST", path, host, {})
     condition = dialects.of(call).check(call)
     assert condition
-    assert (condition.status, condition.message) == (404, "Invalid URL (POST /v1/chat/completion)")
+    assert (condition.status, condition.message) == (404, message)
+    reply = dialects.of(call).refuse(condition, call)
+    assert isinstance(reply.body, bytes)
+    assert message in reply.body.decode()
+
+
+def test_of_an_unknown_host_no_path_is_known_not_to_exist() -> None:
+    call = read("POST", "/v1/foo", "api.example.com", {})
+    condition = dialects.of(call).check(call)
+    assert condition
+    assert (condition.status, condition.code) == (501, "not_simulated")
 
 
 @pytest.mark.parametrize(

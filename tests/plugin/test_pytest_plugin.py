@@ -71,12 +71,20 @@ def test_each_test_has_its_own_cassette_and_sees_its_own_calls(project: pytest.P
         def test_nothing_is_left_behind():
             assert "OPENAI_BASE_URL" not in os.environ and "OPENAI_API_KEY" not in os.environ
 
-        def test_there_is_no_other_scenario(llm_simulator):
-            llm_simulator.scenario("outage")
+        def test_there_is_no_such_scenario(llm_simulator):
+            llm_simulator.scenario("outrage")
+
+        @pytest.mark.llm_cassette("shared", scenario="failover-drill")
+        def test_an_outage_and_its_end(llm_simulator):
+            with pytest.raises((RuntimeError, ValueError)):
+                app.ask("days in July?")
+            llm_simulator.scenario("default")
+            assert app.ask("days in July?") == "31, too"
+            assert [call.facts.get("rule") for call in llm_simulator.calls] == ["primary down", None]
         """.replace("\n        ", "\n"),
     )
-    result.assert_outcomes(passed=6, failed=1)
-    result.stdout.fnmatch_lines(["*ConfigError: there is no scenario 'outage'; 'default' is the only one.*"])
+    result.assert_outcomes(passed=7, failed=1)
+    result.stdout.fnmatch_lines(["*LinkError: there is no scenario 'outrage'; there are default, agent-loop,*"])
 
 
 MISSES = """
@@ -355,7 +363,7 @@ def test_an_environment_without_our_dependencies_needs_only_the_command(
         ("#!/bin/sh\necho broken installation >&2\n", "*llm_simulator: the server process (*) has ended. It said:"),
         (
             '#!/bin/sh\necho \'{"protocol": 0, "version": "9"}\'\n',
-            "*is version 9 and speaks protocol 0, this plugin 1:*",
+            "*is version 9 and speaks protocol 0, this plugin 2:*",
         ),
         (None, "*llm_simulator: cannot start /nowhere/llm-simulator: No such file or directory"),
     ],

@@ -14,7 +14,7 @@ import pytest
 from calendar_project import write
 
 from llm_simulator.errors import SimulatorError
-from llm_simulator.testing.link import Link, LinkError, command
+from llm_simulator.testing.link import PROTOCOL, Link, LinkError, command
 
 pytestmark = pytest.mark.wire
 
@@ -24,6 +24,7 @@ ASKED: dict[str, Any] = {
     "after_last": "repeat",
     "speed": 0,
     "seed": 0,
+    "scenario": "default",
     "upstreams": {},
     "environ": {"MY_API_KEY": "a-secret-of-many-letters"},
     "record_command": "pytest x --llm-mode=record-missing",
@@ -90,7 +91,7 @@ def test_a_test_that_was_left_open_is_opened_anew(link: Link) -> None:
 @pytest.mark.parametrize(
     ("what", "details", "message"),
     [
-        ("dance", {}, "pytest-server does not know how to 'dance'; open, calls and close are known"),
+        ("dance", {}, "pytest-server does not know how to 'dance'; open, calls, scenario and close are known"),
         ("calls", {"test": "closed"}, "the simulator of closed is closed: its fixture has ended"),
         ("close", {"test": "closed", "max_age": None}, "the simulator of closed is closed: its fixture has ended"),
         (
@@ -117,6 +118,6 @@ def test_it_ends_with_its_input() -> None:
     question = {"do": "open", "test": "one", "cassette": "", **ASKED, "mode": "simulate"}
     told, _ = process.communicate(json.dumps(question) + "\n", timeout=20)
     hello, opened = map(json.loads, told.splitlines())
-    assert hello["protocol"] == 1
+    assert hello["protocol"] == PROTOCOL
     assert opened["ok"]["base_url"].startswith("http://127.0.0.1:")
     assert process.returncode == 0

@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from llm_simulator.errors import ConfigError
 from llm_simulator.profiles.distributions import (
     FAMILIES,
+    Burr,
     Constant,
     Distribution,
+    Empirical,
     ExGaussian,
     Exponential,
     Gamma,
     LogNormal,
+    Mixture,
     Normal,
     Pareto,
     Quantiles,
@@ -44,6 +47,19 @@ KNOWN: list[tuple[Distribution, float, tuple[float, ...]]] = [
     (Pareto(2.0, 1.5), 6, (2.0134454, 2.145532, 3.1748021, 9.2831777, 43.088694, 928.31777)),
     (ExGaussian(10.0, 0.5, 2.0), 12, (9.3427982, 10.064822, 11.448206, 14.66767, 19.27284, 28.483181)),
     (ExGaussian(10.0, 1.0, 0.05), 10.05, (7.7209207, 8.7668766, 10.049959, 11.333176, 12.379446, 13.774266)),
+    (Burr(5.0, 0.4, 0.5), 0.95015014, (0.23993169, 0.3933543, 0.68012468, 1.5801376, 4.99999, 50.0)),
+    (Burr(8.0, 1.3, 2.0), 1.9416744, (1.0896064, 1.4683735, 1.9142753, 2.4381499, 3.1027251, 4.8484161)),
+    (
+        Mixture((0.87, 0.13), (LogNormal(0.5, 0.07), LogNormal(0.8, 0.35))),
+        0.54663618,
+        (0.42031509, 0.45827881, 0.50536243, 0.6224195, 1.3178259, 2.4240061),
+    ),
+    (
+        Mixture((3, 1), (Exponential(1.0), Normal(5.0, 1.0))),
+        2.0000004,
+        (0.013423013, 0.14310072, 1.0985648, 5.2926002, 6.7912176, 9.0037835),
+    ),
+    (Empirical([5.0, 1.0, 2.0]), 2.5, (1.02, 1.2, 2.0, 4.4, 4.94, 4.9994)),
     (Quantiles((0.0, 0.5, 1.0), (1.0, 2.0, 5.0)), 2.5, (1.02, 1.2, 2.0, 4.4, 4.94, 4.9994)),
 ]
 IDS = [repr(distribution) for distribution, _, _ in KNOWN]
@@ -109,7 +125,18 @@ def test_quantiles_of_measurements_interpolate() -> None:
     assert [table.quantile(u) for u in (0, 0.25, 0.5, 0.75, 1)] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("family", [Normal, LogNormal, Gamma, Uniform])
+@pytest.mark.parametrize("distribution", [made for made, _, _ in KNOWN], ids=IDS)
+def test_cdf_and_percentile_go_with_the_quantiles(distribution: Distribution) -> None:
+    for rank in (0.05, 0.5, 0.95):
+        value = distribution.quantile(rank)
+        assert distribution.percentile(rank * 100) == pytest.approx(value)
+        if not isinstance(distribution, Constant):
+            assert distribution.cdf(value) == pytest.approx(rank, abs=1e-9)
+    assert distribution.cdf(-1.0) == 0
+    assert distribution.cdf(1e300) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("family", [Normal, LogNormal, Gamma, Uniform, Weibull])
 def test_moments(family: type[Distribution]) -> None:
     made = family.of_moments(20.0, 4.0)
     ranks = [(n + 0.5) / 2000 for n in range(2000)]
@@ -118,23 +145,100 @@ def test_moments(family: type[Distribution]) -> None:
     assert statistics.pstdev(values) == pytest.approx(4.0, rel=0.02)
 
 
-@pytest.mark.parametrize("family", [Normal, LogNormal, Weibull, Pareto])
-def test_two_quantiles(family: type[Distribution]) -> None:
-    made = family.through(0.8, 1.5)
-    assert made.quantile(0.95) == pytest.approx(1.5, rel=0.01)
-    assert made.quantile(0.5) == pytest.approx(0.8, rel=0.06)  # the normal is cut off at 0
+def test_pareto_by_moments() -> None:
+    made = Pareto.of_moments(2.0, 1.0)
+    assert made.mean == pytest.approx(2.0)
+    second = made.alpha * made.minimum**2 / (made.alpha - 2)
+    assert math.sqrt(second - made.mean**2) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("family", [Constant, Pareto, ExGaussian, ShiftedLogNormal, Quantiles])
+def test_an_exponential_has_one_parameter() -> None:
+    assert Exponential.of_moments(2.0, 2.0) == Exponential(2.0)
+    with pytest.raises(ConfigError, match="exponential has a standard deviation equal to its mean"):
+        Exponential.of_moments(2.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("family", "given"),
+    [
+        (Constant, {0.5: 3.0}),
+        (Exponential, {0.9: 3.0}),
+        (Uniform, {0.1: 1.0, 0.9: 2.0}),
+        (Normal, {0.5: 8.0, 0.9: 10.0}),
+        (LogNormal, {0.5: 0.8, 0.95: 1.5}),
+        (LogNormal, {0.25: 0.8, 0.99: 1.5}),
+        (Gamma, {0.5: 0.8, 0.95: 1.5}),
+        (Gamma, {0.1: 0.1, 0.9: 5.0}),
+        (Weibull, {0.5: 0.8, 0.95: 1.5}),
+        (Pareto, {0.5: 0.8, 0.95: 1.5}),
+        (ShiftedLogNormal, {0.5: 0.8, 0.9: 1.0, 0.99: 1.7}),
+        (ExGaussian, {0.5: 0.8, 0.9: 1.0, 0.99: 1.25}),
+        (Burr, {0.5: 0.8, 0.9: 1.0, 0.99: 1.3}),
+        (Quantiles, {0.5: 0.8, 0.9: 1.0, 0.99: 1.7}),
+        (Empirical, {0.5: 0.8, 0.9: 1.0}),
+    ],
+)
+def test_percentiles_give_a_member(family: type[Distribution], given: dict[float, float]) -> None:
+    made = family.of_quantiles(given)
+    assert {rank: pytest.approx(made.quantile(rank), rel=1e-6) for rank in given} == given
+
+
+def test_two_quantiles_have_a_short_form() -> None:
+    assert LogNormal.through(0.8, 1.5) == LogNormal.of_quantiles({0.5: 0.8, 0.95: 1.5})
+
+
+@pytest.mark.parametrize("family", [Constant, ExGaussian, ShiftedLogNormal, Burr, Mixture, Quantiles, Empirical])
 def test_families_that_moments_do_not_give(family: type[Distribution]) -> None:
     with pytest.raises(ConfigError, match=f"{family.name} cannot be given by mean"):
         family.of_moments(1.0, 1.0)
 
 
-@pytest.mark.parametrize("family", [Constant, Gamma, ExGaussian, Exponential])
-def test_families_that_two_quantiles_do_not_give(family: type[Distribution]) -> None:
-    with pytest.raises(ConfigError, match=f"{family.name} cannot be given by p50 and p95"):
-        family.through(1.0, 2.0)
+@pytest.mark.parametrize(
+    ("family", "given", "message"),
+    [
+        (Mixture, {0.5: 1.0}, "mixture cannot be given by percentiles"),
+        (Constant, {0.5: 1.0, 0.9: 2.0}, "constant takes 1 percentile; got p50, p90"),
+        (Gamma, {0.5: 1.0}, "gamma takes 2 percentiles; got p50"),
+        (Quantiles, {0.5: 1.0}, "quantiles takes two or more percentiles; got 1"),
+        (LogNormal, {0.5: 1.0, 1.0: 2.0}, "between 0 and 100"),
+        (LogNormal, {0.5: 1.0, 0.9: 1.0}, "percentiles that ascend; got 1, 1"),
+        (
+            ShiftedLogNormal,
+            {0.1: 1.0, 0.5: 2.0, 0.9: 2.5},
+            "no shifted_lognormal is so",
+        ),  # its lower tail is the longer
+    ],
+)
+def test_percentiles_that_give_nobody(family: type[Distribution], given: dict[float, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        family.of_quantiles(given)
+
+
+def test_a_mixture_has_a_weight_for_each_part() -> None:
+    made = Mixture((3, 1), (Constant(1.0), Constant(2.0)))
+    assert made.weights == (0.75, 0.25)
+    assert [made.quantile(u) for u in (0.1, 0.74, 0.76, 0.9)] == [1.0, 1.0, 2.0, 2.0]
+    for weights, parts in (((), ()), ((1.0,), ()), ((1.0, 0.0), (Constant(1.0), Constant(2.0)))):
+        with pytest.raises(ConfigError, match="mixture takes a weight above 0 for each part"):
+            Mixture(weights, parts)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0, 1e4), min_size=2, max_size=30))
+def test_empirical_is_the_inclusive_rule(values: list[float]) -> None:
+    """That of `statistics.quantiles(method="inclusive")` and of `numpy.quantile`."""
+    made = Empirical(values)
+    cuts = statistics.quantiles(values, n=20, method="inclusive")
+    assert [made.percentile(5 * at) for at in range(1, 20)] == pytest.approx(cuts, rel=1e-12, abs=1e-12)
+    assert (made.quantile(0), made.quantile(1)) == (min(values), max(values))
+    assert made == Empirical(list(reversed(values)))
+    assert hash(made) == hash(Empirical(sorted(values)))
+
+
+def test_empirical_needs_a_value() -> None:
+    with pytest.raises(ConfigError, match="empirical takes one or more values; got none"):
+        Empirical([])
+    assert (Empirical([3.0]).mean, Empirical([3.0]).cdf(2.9), Empirical([3.0]).cdf(3.0)) == (3.0, 0.0, 1.0)
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llm_simulator.errors import ConfigError
 from llm_simulator.profiles.distributions import (
+    Burr,
     Constant,
     Distribution,
+    Empirical,
     ExGaussian,
     Exponential,
     Gamma,
     LogNormal,
+    Mixture,
     Normal,
     Pareto,
     Quantiles,
@@ -20,6 +25,7 @@ from llm_simulator.profiles.distributions import (
     Weibull,
 )
 from llm_simulator.profiles.spec import distribution
+from llm_simulator.profiles.spelled import spelled
 from llm_simulator.types import JSON
 
 USUAL = Quantiles((0.1, 0.5, 0.9), (0.8, 1.0, 1.5))
@@ -54,6 +60,24 @@ P95 = 1.6448536269514722
         ({"distribution": "gamma", "shape": 2, "scale_ms": 10}, Gamma(2.0, 0.01)),
         ({"distribution": "weibull", "shape": 2, "scale_ms": 10}, Weibull(2.0, 0.01)),
         ({"distribution": "pareto", "minimum_ms": 10, "alpha": 2}, Pareto(0.01, 2.0)),
+        ({"distribution": "gamma", "p10_ms": 1, "p50_ms": 5}, Gamma.of_quantiles({0.1: 0.001, 0.5: 0.005})),
+        ({"distribution": "exponential", "mean_ms": 5}, Exponential(0.005)),
+        ({"distribution": "exponential", "p95_ms": 5}, Exponential.of_quantiles({0.95: 0.005})),
+        ({"distribution": "Burr XII", "c": 5, "k": 0.5, "scale_ms": 400}, Burr(5.0, 0.5, 0.4)),
+        (
+            {"distribution": "burr", "p50_ms": 8, "p90_ms": 10, "p99_ms": 13},
+            Burr.of_quantiles({0.5: 0.008, 0.9: 0.01, 0.99: 0.013}),
+        ),
+        ({"distribution": "empirical", "values_ms": [3, 1, 2]}, Empirical([0.003, 0.001, 0.002])),
+        ({"distribution": "empirical", "values_us": "3000 1000\n 2000"}, Empirical([0.003, 0.001, 0.002])),
+        ({"distribution": "empirical", "values_ns": "1500"}, Empirical([1.5e-6])),
+        (
+            {
+                "distribution": "mixture",
+                "parts": [{"weight": 3, "median_ms": 500, "sigma": 0.1}, {"weight": 1, "p50_ms": 900, "p95_ms": 2000}],
+            },
+            Mixture((0.75, 0.25), (LogNormal(0.5, 0.1), LogNormal.through(0.9, 2.0))),
+        ),
         ({"distribution": "ex_gaussian", "mu_ms": 10, "sigma_ms": 2, "tau_ms": 3}, ExGaussian(0.01, 0.002, 0.003)),
     ],
 )
@@ -85,11 +109,25 @@ def test_a_length_has_no_unit() -> None:
         ({"p50_ms": -3}, r"x\.p50_ms: got -3; allowed is 0 or more"),
         ({"p50_ms": 5, "p90_ms": 4, "p99_ms": 9}, r"x: the percentiles descend"),
         ({"p95_ms": 5}, r"x: got the percentiles p95; allowed are p50, p50 with p95, or .* two or more"),
-        ({"distribution": "gamma", "p10_ms": 1, "p50_ms": 5}, r"x: got the percentiles p10, p50; allowed"),
-        ({"distribution": "gamma", "p50_ms": 1, "p95_ms": 5}, r"x: gamma cannot be given by p50 and p95"),
+        ({"distribution": "gamma", "p50_ms": 5}, r"x: gamma takes 2 percentiles; got p50"),
+        (
+            {"distribution": "mixture", "p50_ms": 1, "p95_ms": 5},
+            r"x: got p50_ms, p95_ms for mixture; allowed is \{parts",
+        ),
+        ({"distribution": "mixture", "parts": [{"p50_ms": 1}]}, r"x\.parts\[0\].weight: got None"),
+        ({"distribution": "mixture", "parts": [{"weight": 0, "p50_ms": 1}]}, r"x\.parts\[0\]: got .* `weight` above 0"),
+        ({"distribution": "mixture", "parts": [{"weight": 1, "p50": 1}]}, r"x\.parts\[0\]\.p50: unknown unit"),
+        ({"distribution": "empirical", "values": [1]}, r"x\.values: unknown unit; allowed is values_ms"),
+        ({"distribution": "empirical", "values_ms": []}, r"x\.values_ms: got \[\]; allowed are numbers"),
+        ({"distribution": "empirical", "values_ms": "1 b"}, r"x\.values_ms: could not convert .*'b'; allowed are"),
+        ({"distribution": "empirical", "values_ms": [1, -1]}, r"x\.values_ms: got -1"),
+        ({"distribution": "empirical", "values_ms": [1, float("nan")]}, r"x\.values_ms: got nan or inf"),
+        ({"distribution": "empirical", "mean_ms": 3, "std_dev_ms": 1}, r"x: empirical cannot be given by mean"),
+        ({"distribution": "empirical", "mu_ms": 3}, r"x: got mu for empirical; allowed are values"),
+        ({"distribution": "exponential", "mean_ms": 3, "std_dev_ms": 1}, r"x: exponential has a standard deviation"),
         ({"p50_ms": 0, "p95_ms": 5}, r"x\.p50: got 0; allowed is more than 0"),
         ({"mean_ms": 0, "std_dev_ms": 5}, r"x\.mean: got 0; allowed is more than 0"),
-        ({"distribution": "pareto", "mean_ms": 1, "std_dev_ms": 5}, r"x: pareto cannot be given by mean"),
+        ({"distribution": "burr", "mean_ms": 1, "std_dev_ms": 5}, r"x: burr cannot be given by mean"),
         ({"distribution": "zipf", "scale_ms": 1}, r"x\.distribution: got 'zipf'; allowed are constant, uniform"),
         ({"distribution": "gamma", "shape": 1}, r"x: got shape for gamma; allowed are shape, scale"),
         ({"distribution": "gamma"}, r"x: got no parameters for gamma; allowed are shape, scale"),
@@ -103,3 +141,48 @@ def test_a_length_has_no_unit() -> None:
 def test_errors_name_the_field(spec: JSON, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         distribution(spec, "x", usual=USUAL)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Constant(0.02),
+        Constant(1 / 3),
+        Uniform(0.0, 1.0),
+        Normal(-0.005, 0.005),
+        LogNormal(0.428, 0.55),
+        LogNormal(2 / 3, 1 / 7),
+        ShiftedLogNormal(-0.1, 0.5, 0.3),
+        Exponential(0.01),
+        Gamma(2.0, 0.01),
+        Weibull(2.0, 0.01),
+        Pareto(0.01, 2.0),
+        ExGaussian(0.01, 0.002, 0.003),
+        Burr(5.0, 0.5, 0.4),
+        Mixture((0.75, 0.25), (LogNormal(0.5, 0.1), Gamma(2.0, 0.2))),
+        Quantiles((0.0, 1 / 3, 0.999, 1.0), (0.1, 0.2, 1 / 3, 5.0)),
+        Quantiles((0.5, 0.95), (0.8, 1.5)),
+        USUAL.scaled(1 / 95),
+        Empirical([0.003, 0.001, 0.123456]),
+        Empirical([0.003, 0.000000015]),
+        Empirical([1 / 3]),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("time", [True, False])
+def test_what_is_spelled_is_read_back_equal(made: Distribution, time: bool) -> None:
+    assert distribution(spelled(made, time=time), "x", usual=USUAL, time=time) == made
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.floats(1e-9, 1e4), st.lists(st.floats(0, 1e3), min_size=1, max_size=5))
+def test_every_number_survives(value: float, values: list[float]) -> None:
+    for made in (Constant(value), LogNormal(value, 0.5), Empirical(values)):
+        assert distribution(spelled(made), "x", usual=USUAL) == made
+
+
+def test_what_is_spelled_is_short() -> None:
+    assert spelled(LogNormal(0.428, 0.5)) == {"distribution": "lognormal", "median_ms": 428, "sigma": 0.5}
+    assert spelled(Constant(20.0), time=False) == 20
+    assert spelled(Empirical([0.02, 0.0105])) == {"distribution": "empirical", "values_us": "10500 20000"}
+    assert spelled(Quantiles((0.1, 0.5), (3.0, 4.5)), time=False) == {"p10": 3, "p50": 4.5}

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from anthropic.types.messages import DeletedMessageBatch, MessageBatch
+from asking import data
 from desks import desk
 from strictness import unknown
 
@@ -20,9 +21,9 @@ ERROR = {"type": "error", "error": {"type": "not_found_error", "message": "model
 
 
 def call(method: str, path: str = "", body: JSON = None, query: str = "") -> Call:
-    data = json.dumps(body).encode() if body is not None else b""
+    sent = json.dumps(body).encode() if body is not None else b""
     headers = (("authorization", "Bearer k"), ("anthropic-version", "2026-10-21"), ("user-agent", "x"))
-    raw = RawRequest(method, f"/v1/messages/batches{path}", "api.anthropic.com", "https", query, headers, data)
+    raw = RawRequest(method, f"/v1/messages/batches{path}", "api.anthropic.com", "https", query, headers, sent)
     found = DIALECT.read(raw, "anthropic")
     assert found
     return found
@@ -32,10 +33,9 @@ def answer(at: Desk, method: str, path: str = "", body: JSON = None, query: str 
     asked = call(method, path, body, query)
     assert DIALECT.check(asked) is None
     reply = DIALECT.respond(asked, at)
-    assert isinstance(reply.body, bytes)
     if header(reply.headers, "content-type") == "application/x-jsonl":
-        return [json.loads(line) for line in reply.body.splitlines()]
-    return json.loads(reply.body)
+        return [json.loads(line) for line in data(reply).splitlines()]
+    return json.loads(data(reply))
 
 
 def place(seen: list[RawRequest] | None = None) -> Desk:

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 from anthropic.types import DeletedFile, FileMetadata
+from asking import data, read
 from desks import desk
 from strictness import unknown
 
 from llm_simulator.dialects.anthropic_files import DIALECT
 from llm_simulator.dialects.base import Desk
-from llm_simulator.types import JSON, Call, RawRequest
+from llm_simulator.types import JSON, Call
 
 
 def upload(filename: str = "a.txt", kind: str = "text/plain", *, name: str = "file", more: str = "") -> bytes:
@@ -29,16 +30,12 @@ def field(name: str, value: str) -> str:
 
 def call(method: str, path: str = "", body: bytes = b"", query: str = "", version: str = "2026-10-21") -> Call:
     headers = (("content-type", "multipart/form-data; boundary=b"), ("anthropic-version", version))
-    found = DIALECT.read(RawRequest(method, f"/v1/files{path}", query=query, headers=headers, body=body), "anthropic")
-    assert found
-    return found
+    return read(DIALECT, f"/v1/files{path}", body, method, query, headers)
 
 
 def answer(at: Desk, asked: Call) -> JSON:
     assert DIALECT.check(asked) is None
-    reply = DIALECT.respond(asked, at)
-    assert isinstance(reply.body, bytes)
-    return json.loads(reply.body)
+    return json.loads(data(DIALECT.respond(asked, at)))
 
 
 def test_a_file_is_kept_and_goes() -> None:

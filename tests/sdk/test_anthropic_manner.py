@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from anthropic.types import Message, ModelInfo, RawMessageStreamEvent
+from asking import completed, events, read
 from desks import desk
 from pydantic import TypeAdapter
 from strictness import unknown
@@ -37,20 +38,16 @@ LONG = "Rules of the house. " * 900
 
 def call(model: str = "claude-haiku-4-5", said: str = "hi", **more: JSON) -> Call:
     body = {"model": model, "max_tokens": 2000, "messages": [{"role": "user", "content": said}], **more}
-    found = DIALECT.read(RawRequest("POST", "/v1/messages", body=json.dumps(body).encode()), "anthropic")
-    assert found
-    return found
+    return read(DIALECT, "/v1/messages", body)
 
 
 def written(asked: Call, *parts: Part, finish: Finish = Finish.TOOL_CALLS) -> Any:
     usage = Usage(DIALECT.ask(asked).prompt_tokens, 9, 0, 2 if isinstance(parts[0], Reasoning) else 0)
-    completion = Completion("ab" * 16, 1_780_000_000, asked.model, (Choice(parts, finish),), usage)
-    reply = DIALECT.write(completion, asked)
+    reply = DIALECT.write(completed(*parts, model=asked.model, finish=finish, usage=usage), asked)
     if isinstance(reply.body, bytes):
         assert list(unknown(Message.model_validate_json(reply.body))) == []
         return json.loads(reply.body)
-    text = b"".join(frame.data for frame in reply.body).decode()
-    found = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+    found = events(reply)
     assert [list(unknown(EVENT.validate_python(event))) for event in found if event["type"] != "ping"] != [[]]
     return found
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from anthropic.types import Message, ModelInfo, RawMessageStreamEvent
+from asking import completed, data, frames, read
 from desks import desk
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
+from strictness import unknown
 
 from llm_simulator.dialects.anthropic_messages import DIALECT
 from llm_simulator.dialects.base import Tool, Turn
@@ -37,43 +38,21 @@ BODY = {"model": "claude-sonnet-4-5", "max_tokens": 9, "messages": MESSAGES}
 
 
 def ask(body: JSON, headers: Headers = ()) -> Call:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    call = DIALECT.read(RawRequest("POST", "/v1/messages", headers=headers, body=data), "anthropic")
-    assert call
-    return call
+    return read(DIALECT, "/v1/messages", body, headers=headers)
 
 
 def said(*parts: Part, finish: Finish = Finish.STOP, stop: str = "", usage: Usage | None = None) -> Completion:
-    choice = Choice(parts, finish, stop)
-    return Completion("ab" * 16, 1_780_000_000, "claude-sonnet-4-5", (choice,), usage or Usage(12, 5, 2))
-
-
-def data(reply: Reply) -> bytes:
-    assert isinstance(reply.body, bytes)
-    return reply.body
+    return completed(*parts, model="claude-sonnet-4-5", finish=finish, stop=stop, usage=usage or Usage(12, 5, 2))
 
 
 def streamed(completion: Completion) -> list[Frame]:
-    body = DIALECT.write(completion, ask({**BODY, "stream": True})).body
-    assert not isinstance(body, bytes)
-    return list(body)
+    return frames(DIALECT.write(completion, ask({**BODY, "stream": True})))
 
 
 def events(completion: Completion) -> list[tuple[str, JSON]]:
     text = b"".join(frame.data for frame in streamed(completion)).decode()
     pairs = (event.split("\ndata: ") for event in text.removesuffix("\n\n").split("\n\n"))
     return [(name.removeprefix("event: "), json.loads(value)) for name, value in pairs]
-
-
-def unknown(model: object) -> Iterator[str]:
-    """Names that the SDK's type does not have, anywhere in a value."""
-    if isinstance(model, BaseModel):
-        yield from (f"{type(model).__name__}.{name}" for name in model.model_extra or ())
-        for value in dict(model).values():
-            yield from unknown(value)
-    if isinstance(model, list):
-        for value in model:
-            yield from unknown(value)
 
 
 ALL = (

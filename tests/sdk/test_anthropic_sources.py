@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from anthropic.types import Message, RawMessageStreamEvent
+from asking import events, read
 from pydantic import TypeAdapter
 from strictness import unknown
 
@@ -18,7 +19,6 @@ from llm_simulator.types import (
     Completion,
     Finish,
     Part,
-    RawRequest,
     Reasoning,
     Text,
     ToolCall,
@@ -33,19 +33,16 @@ SEARCH: JSON = {"type": "web_search_20250305", "name": "web_search"}
 def call(*content: JSON, stream: bool = False, **more: JSON) -> Call:
     messages = [{"role": "user", "content": [{"type": "text", "text": "Weather in Ulm today?"}, *content]}]
     body = {"model": "claude-haiku-4-5", "max_tokens": 99, "messages": messages, "stream": stream, **more}
-    found = DIALECT.read(RawRequest("POST", "/v1/messages", body=json.dumps(body).encode()), "anthropic")
-    assert found
-    return found
+    return read(DIALECT, "/v1/messages", body)
 
 
 def written(asked: Call, *parts: Part) -> Any:
     completion = Completion("ab" * 16, 0, asked.model, (Choice(parts or (SAID,), Finish.STOP),), Usage(9, 7))
-    body = DIALECT.write(completion, asked).body
-    if isinstance(body, bytes):
-        assert list(unknown(Message.model_validate_json(body))) == []
-        return json.loads(body)
-    lines = b"".join(frame.data for frame in body).decode().splitlines()
-    found = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+    reply = DIALECT.write(completion, asked)
+    if isinstance(reply.body, bytes):
+        assert list(unknown(Message.model_validate_json(reply.body))) == []
+        return json.loads(reply.body)
+    found = events(reply)
     assert [name for event in found if event["type"] != "ping" for name in unknown(EVENT.validate_python(event))] == []
     return found
 

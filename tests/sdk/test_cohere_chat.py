@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
+from asking import completed, data, frames, read
 from cohere.types import GetModelResponse, ListModelsResponse
 from cohere.v2.types import V2ChatResponse, V2ChatStreamResponse
 from desks import desk
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
+from strictness import unknown
 
 from llm_simulator.dialects.base import Tool, Turn
 from llm_simulator.dialects.cohere_chat import DIALECT
 from llm_simulator.types import (
     JSON,
     Call,
-    Choice,
     Completion,
     Condition,
     Finish,
@@ -40,28 +40,18 @@ START = {"ChatMessageStartEventDeltaMessage." + name for name in ("content", "to
 
 
 def ask(body: JSON = BODY) -> Call:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    call = DIALECT.read(RawRequest("POST", "/v2/chat", body=data), "cohere")
-    assert call
-    return call
+    return read(DIALECT, "/v2/chat", body)
 
 
 STREAM = ask({**BODY, "stream": True})
 
 
 def said(*parts: Part, finish: Finish = Finish.STOP) -> Completion:
-    return Completion("ab" * 16, 1_780_000_000, "command-a-03-2025", (Choice(parts, finish),), Usage(12, 5, 2))
-
-
-def data(reply: Reply) -> bytes:
-    assert isinstance(reply.body, bytes)
-    return reply.body
+    return completed(*parts, model="command-a-03-2025", finish=finish, usage=Usage(12, 5, 2))
 
 
 def streamed(completion: Completion) -> list[Frame]:
-    body = DIALECT.write(completion, STREAM).body
-    assert not isinstance(body, bytes)
-    return list(body)
+    return frames(DIALECT.write(completion, STREAM))
 
 
 def events(completion: Completion) -> list[JSON]:
@@ -73,17 +63,6 @@ def events(completion: Completion) -> list[JSON]:
         found.append(json.loads(value))
         assert name == f"event: {found[-1]['type']}"
     return found
-
-
-def unknown(model: object) -> Iterator[str]:
-    """Names that the SDK's type does not have, anywhere in a value."""
-    if isinstance(model, BaseModel):
-        yield from (f"{type(model).__name__}.{name}" for name in model.model_extra or ())
-        for value in dict(model).values():
-            yield from unknown(value)
-    if isinstance(model, list):
-        for value in model:
-            yield from unknown(value)
 
 
 CALL = ToolCall("cd" * 16, "weather", ('{"city"', ':"Ulm"}'))

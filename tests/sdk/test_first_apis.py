@@ -9,23 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import joined, read
 from cohere.types import Generation
 from strictness import unknown
 
 from llm_simulator.dialects.anthropic_complete import DIALECT as COMPLETE
 from llm_simulator.dialects.base import Dialect, Turn
 from llm_simulator.dialects.cohere_generate import DIALECT as GENERATE
-from llm_simulator.types import JSON, Call, Choice, Completion, Finish, RawRequest, Text, Usage
+from llm_simulator.types import JSON, Call, Choice, Completion, Finish, Text, Usage
 
 PROMPT = "Be brief\n\nHuman: hi\n\nAssistant: hello\n\nHuman: more\n\nAssistant:"
 
 
 def ask(dialect: Dialect, body: JSON) -> Call:
     path = "/v1/complete" if dialect is COMPLETE else "/v1/generate"
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    found = dialect.read(RawRequest("POST", path, body=data), dialect.provider)
-    assert found
-    return found
+    return read(dialect, path, body)
 
 
 def completed(*choices: Choice, model: str = "claude-2.1") -> Completion:
@@ -37,8 +35,7 @@ def said(finish: Finish = Finish.STOP, stop: str = "") -> Choice:
 
 
 def data(dialect: Dialect, completion: Completion, call: Call) -> bytes:
-    body = dialect.write(completion, call).body
-    return body if isinstance(body, bytes) else b"".join(frame.data for frame in body)
+    return joined(dialect.write(completion, call))
 
 
 def prompted(**more: JSON) -> Call:

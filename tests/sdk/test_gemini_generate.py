@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 
 import pytest
+from asking import completed, data, frames, read
 from desks import desk
 from google.genai import types as sdk
 
@@ -19,7 +20,6 @@ from llm_simulator.types import (
     Completion,
     Condition,
     Finish,
-    Frame,
     Part,
     RawRequest,
     Reasoning,
@@ -37,11 +37,7 @@ ON_VERTEX = "/v1/projects/p/locations/us-central1/publishers/google/models/gemin
 
 
 def ask(body: JSON = BODY, path: str = FLASH + "generateContent", query: str = "") -> Call:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    dialect = VERTEX if "publishers" in path else DIALECT
-    call = dialect.read(RawRequest("POST", path, query=query, body=data), dialect.provider)
-    assert call
-    return call
+    return read(VERTEX if "publishers" in path else DIALECT, path, body, query=query)
 
 
 SSE = ask(path=FLASH + "streamGenerateContent", query="alt=sse")
@@ -54,22 +50,11 @@ THOUGHTFUL = ask(
 
 
 def said(*parts: Part, finish: Finish = Finish.STOP, model: str = "gemini-2.5-flash") -> Completion:
-    return Completion("ab" * 16, 1_780_000_000, model, (Choice(parts, finish),), Usage(12, 9, 2, 4))
-
-
-def data(reply: Reply) -> bytes:
-    assert isinstance(reply.body, bytes)
-    return reply.body
-
-
-def frames(completion: Completion, call: Call, dialect: GeminiGenerate = DIALECT) -> list[Frame]:
-    body = dialect.write(completion, call).body
-    assert not isinstance(body, bytes)
-    return list(body)
+    return completed(*parts, model=model, finish=finish, usage=Usage(12, 9, 2, 4))
 
 
 def chunks(completion: Completion, call: Call = SSE, dialect: GeminiGenerate = DIALECT) -> list[JSON]:
-    return [json.loads(frame.data.removeprefix(b"data: ")) for frame in frames(completion, call, dialect)]
+    return [json.loads(frame.data.removeprefix(b"data: ")) for frame in frames(dialect.write(completion, call))]
 
 
 ALL = (Reasoning(("Hm", "m")), Text(("It ", "is.")), ToolCall("cd" * 16, "weather", ('{"city"', ':"Ulm"}')))
@@ -126,7 +111,7 @@ def test_headers() -> None:
 
 
 def test_the_first_sse_frame() -> None:
-    first, last = frames(said(Text(("It ", "is."))), SSE)
+    first, last = frames(DIALECT.write(said(Text(("It ", "is."))), SSE))
     response = chunks(said(Text(("It ", "is."))))[0]["responseId"]
     assert first.data.decode() == (
         'data: {"candidates": [{"content": {"parts": [{"text": "It "}],"role": "model"},"index": 0}],'
@@ -140,7 +125,7 @@ def test_the_first_sse_frame() -> None:
 
 
 def test_the_array_form() -> None:
-    body = b"".join(frame.data for frame in frames(said(Text(("It ", "is."))), ARRAY))
+    body = b"".join(frame.data for frame in frames(DIALECT.write(said(Text(("It ", "is."))), ARRAY)))
     assert body.startswith(b'[{\n  "candidates": [')
     assert body.count(b"\n}\n,\r\n{\n") == 1
     assert body.endswith(b"\n}\n]")
@@ -155,7 +140,7 @@ def test_chunks_hold_about_a_line() -> None:
     lengths = [len(chunk["candidates"][0]["content"]["parts"][0]["text"]) for chunk in chunks(said(Text(tokens)))]
     assert lengths[0] == 6
     assert all(95 <= length <= 102 for length in lengths[1:-1])
-    due = [frame.token for frame in frames(said(Text(tokens)), SSE)]
+    due = [frame.token for frame in frames(DIALECT.write(said(Text(tokens)), SSE))]
     assert (due[0], due[-1]) == (0, 99)
 
 
@@ -300,7 +285,7 @@ def test_what_a_recording_holds_is_kept_when_it_is_converted(stream: Call) -> No
     found = DIALECT.parse(200, (), json.dumps(RECORDED).encode(), ask())
     assert found
     assert (found.usage.prompt, found.usage.completion, found.usage.reasoning) == (9, 11, 4)
-    again = DIALECT.parse(200, (), b"".join(frame.data for frame in frames(found, stream)), stream)
+    again = DIALECT.parse(200, (), b"".join(frame.data for frame in frames(DIALECT.write(found, stream))), stream)
     assert again
     assert json.loads(data(DIALECT.write(again, ask()))) == RECORDED
 
@@ -322,7 +307,7 @@ def test_a_blocked_prompt() -> None:
 
 
 def test_an_array_that_was_cut_is_read_as_far_as_it_goes() -> None:
-    body = b"".join(frame.data for frame in frames(said(Text(("It ", "is."))), ARRAY))
+    body = b"".join(frame.data for frame in frames(DIALECT.write(said(Text(("It ", "is."))), ARRAY)))
     found = DIALECT.parse(200, (), body[:-20], ARRAY)
     assert found
     assert found.choices[0].parts == (Text(("It ",)),)

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asking
 import pytest
+from asking import data, events, frames, joined, read
 from desks import desk
 from google.genai._gaos.types.interactions.interaction import Interaction
 from google.genai._gaos.types.interactions.interactionsseevent import InteractionSSEEvent
@@ -19,13 +21,12 @@ from llm_simulator.dialects.gemini_interactions import DIALECT
 from llm_simulator.types import (
     JSON,
     Call,
-    Choice,
     Completion,
     Condition,
     Finish,
     Part,
-    RawRequest,
     Reasoning,
+    Reply,
     Text,
     ToolCall,
     Usage,
@@ -37,10 +38,7 @@ EVENT: TypeAdapter[Any] = TypeAdapter(InteractionSSEEvent)
 
 
 def ask(body: JSON = None, method: str = "POST", path: str = "") -> Call:
-    data = json.dumps(body).encode() if body is not None else b""
-    found = DIALECT.read(RawRequest(method, f"/v1beta/interactions{path}", body=data), "gemini")
-    assert found
-    return found
+    return read(DIALECT, f"/v1beta/interactions{path}", body, method)
 
 
 def body(**more: JSON) -> JSON:
@@ -48,8 +46,7 @@ def body(**more: JSON) -> JSON:
 
 
 def completed(*parts: Part, finish: Finish = Finish.STOP) -> Completion:
-    usage = Usage(9, 7, 0, 2)
-    return Completion("ab" * 16, 1_780_000_000, "gemini-2.5-flash", (Choice(parts, finish),), usage)
+    return asking.completed(*parts, model="gemini-2.5-flash", finish=finish, usage=Usage(9, 7, 0, 2))
 
 
 def written(asked: JSON, *parts: Part, finish: Finish = Finish.STOP) -> Any:
@@ -57,9 +54,9 @@ def written(asked: JSON, *parts: Part, finish: Finish = Finish.STOP) -> Any:
     if isinstance(reply.body, bytes):
         Interaction.model_validate_json(reply.body)
         return json.loads(reply.body)
-    text = b"".join(frame.data for frame in reply.body).decode()
-    assert text.endswith("\n\nevent: done\ndata: [DONE]\n\n")
-    found = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    reply = Reply(reply.status, reply.headers, frames(reply))
+    assert joined(reply).endswith(b"\n\nevent: done\ndata: [DONE]\n\n")
+    found = events(reply)
     for event in found:
         assert type(EVENT.validate_python(event)).__name__ != "UnknownInteractionSSEEvent"
     return found
@@ -181,9 +178,7 @@ def test_pictures_are_counted() -> None:
 
 def answer(at: Desk, call: Call) -> Any:
     assert DIALECT.check(call) is None
-    reply = DIALECT.respond(call, at)
-    assert isinstance(reply.body, bytes)
-    return json.loads(reply.body)
+    return json.loads(data(DIALECT.respond(call, at)))
 
 
 def test_what_a_session_keeps() -> None:

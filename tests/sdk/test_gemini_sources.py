@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from asking import read
 from google.genai import types as sdk
 
 from llm_simulator.dialects.gemini_generate import DIALECT
@@ -18,7 +19,6 @@ from llm_simulator.types import (
     Completion,
     Finish,
     Part,
-    RawRequest,
     Reasoning,
     Text,
     ToolCall,
@@ -32,9 +32,7 @@ def call(*tools: JSON, stream: bool = False) -> Call:
     body = {"contents": [{"parts": [{"text": "Why is grass green?"}]}], "tools": list(tools)}
     method = "streamGenerateContent" if stream else "generateContent"
     path = f"/v1/models/gemini-2.5-flash:{method}"
-    found = DIALECT.read(RawRequest("POST", path, query="alt=sse" * stream, body=json.dumps(body).encode()), "gemini")
-    assert found
-    return found
+    return read(DIALECT, path, body, query="alt=sse" * stream)
 
 
 def written(asked: Call, *parts: Part) -> list[Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from asking import joined
 from openai.types import Completion as TheirCompletion
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
@@ -18,7 +19,7 @@ from pydantic import TypeAdapter
 from llm_simulator import dialects
 from llm_simulator.dialects.sse import events
 from llm_simulator.simulator.engine import Engine
-from llm_simulator.types import JSON, Call, Completion, Part, RawRequest, Reply, ToolCall
+from llm_simulator.types import JSON, Call, Completion, Part, RawRequest, ToolCall
 
 pytestmark = pytest.mark.shared
 
@@ -54,10 +55,6 @@ def recorded(shared: Path) -> Iterator[Exchange]:
 @pytest.fixture(scope="module")
 def exchanges(shared: Path) -> list[Exchange]:
     return list(recorded(shared))
-
-
-def joined(reply: Reply) -> bytes:
-    return reply.body if isinstance(reply.body, bytes) else b"".join(frame.data for frame in reply.body)
 
 
 def written(completion: Completion, call: Call) -> bytes:

@@ -246,12 +246,13 @@ def test_created_counts_from_a_base_that_can_be_given() -> None:
     assert len(one.fingerprint) == 10
 
 
-def test_operations_that_generate_nothing_are_answered_at_once() -> None:
+def test_operations_that_generate_nothing_come_as_a_whole() -> None:
     for stream in (False, True):
         call = Call("openai", "models", "models.list", RawRequest("GET", "/v1/models"), stream=stream)
         made = Engine(1).simulate(call, Spelled(), b"identity")
-        assert (made.ttft, made.total, made.usage, made.completion, made.profile) == (0.0, 0.0, None, None, "")
-        assert [chunk.due for chunk in sent(made)] == [0.0] * (2 if stream else 1)
+        assert (made.usage, made.completion, made.profile) == (None, None, "openai/objects-read")
+        assert 0.05 < made.ttft == made.total < 0.5
+        assert [chunk.due for chunk in sent(made)] == [made.total] * (2 if stream else 1)
         assert made.answer.headers == (() if stream else (("content-length", "16"),))
 
 

@@ -110,4 +110,4 @@ def test_a_limit_is_met_in_every_dialect(name: str) -> None:
 def test_a_list_of_models_needs_no_generation() -> None:
     call = dialects.read(RawRequest("GET", "/v1/models", host="api.openai.com"))
     made = Engine(3).simulate(call, dialects.of(call), b"identity")
-    assert (made.usage, made.profile, made.total) == (None, "", 0.0)
+    assert (made.usage, made.profile) == (None, "openai/objects-read")

@@ -43,12 +43,39 @@ def test_the_tally_counts_by_provider_and_model() -> None:
         tally.add(entry)
     made = tally.as_json()
     assert made["models"][0] == {
-        "provider": "openai", "model": "gpt-4o", "calls": 4, "recorded": 1, "replayed": 1, "simulated": 1, "missed": 1,
-        "forwarded": 1, "refused": 0, "prompt_tokens": 3, "completion_tokens": 5, "spent_usd": 0.0,
+        "provider": "openai", "model": "gpt-4o", "calls": 4, "recorded": 1, "replayed": 1, "simulated": 1, "templated": 0,
+        "missed": 1, "forwarded": 1, "refused": 0, "failed": 0, "prompt_tokens": 3, "completion_tokens": 5, "spent_usd": 0.0,
         "saved_usd": 5.75e-05,
     }  # fmt: skip
     assert (made["total"]["calls"], made["total"]["refused"]) == (5, 1)
     assert made["differences"] == ["POST /v1/chat/completions gpt-4o: status was 200, is 500"]
+
+
+def test_the_tally_counts_by_scenario_rule_and_fault() -> None:
+    tally, metrics = Tally(), Metrics()
+    for entry in (
+        _entry(scenario="mixed", rule="recorded"),
+        _entry("response", scenario="mixed", rule="templated"),
+        _entry("fault", status=429, scenario="mixed", rule="failed", fault="rate_limit"),
+        _entry("simulator", scenario="mixed"),
+        _entry("simulator"),
+    ):
+        tally.add(entry)
+        metrics.add(entry)
+    assert tally.as_json()["scenarios"] == {
+        "mixed": {
+            "calls": 4,
+            "answered": {"failed": 1, "replayed": 1, "simulated": 1, "templated": 1},
+            "rules": {"failed": 1, "no rule": 1, "recorded": 1, "templated": 1},
+            "faults": {"rate_limit": 1},
+        }
+    }
+    assert tally.total().calls == 5
+    assert tally.scenarios["mixed"].told("mixed") == (
+        "scenario mixed: 1 failed, 1 replayed, 1 simulated, 1 templated; "
+        "by rule: failed 1, no rule 1, recorded 1, templated 1; faults: rate_limit 1"
+    )
+    assert 'llm_faults_total{fault="rate_limit",rule="failed",scenario="mixed"} 1.0' in metrics.text().decode()
 
 
 def test_metrics_in_the_exposition_format() -> None:
@@ -64,6 +91,15 @@ def test_metrics_in_the_exposition_format() -> None:
     assert 'llm_errors_total{model="gpt-4o",provider="openai",source="miss",status="404"} 1.0' in text
     assert 'llm_stream_lateness_seconds_bucket{le="+Inf"} 6.0' in text
     assert "llm_stream_lateness_seconds_sum 9.5" in text
+    assert "llm_stream_lateness_p99_seconds 1.0" in text  # beyond the last bound
+
+
+def test_p99_of_lateness_lies_within_its_bucket() -> None:
+    metrics = Metrics()
+    metrics.lateness((0.001, 0.005), lambda: ([90, 10, 0], 0.2))
+    assert "llm_stream_lateness_p99_seconds 0.0046" in metrics.text().decode()
+    metrics.lateness((0.001, 0.005), lambda: ([0, 0, 0], 0.0))
+    assert "llm_stream_lateness_p99_seconds 0.0" in metrics.text().decode()
 
 
 def test_a_client_cannot_grow_the_labels_without_bound() -> None:

@@ -45,7 +45,7 @@ def test_the_closest_marker_that_names_a_thing_decides(marks: list[Any], expecte
             (),
             {"moode": "x"},
             "@pytest.mark.llm_cassette: no argument 'moode'; "
-            "allowed are name, mode, on_miss, ignore, after_last, speed, seed",
+            "allowed are name, mode, on_miss, ignore, after_last, speed, seed, scenario",
         ),
         (("a", "b"), {}, "@pytest.mark.llm_cassette takes one name, got ['a', 'b']"),
         (("a",), {"name": "b"}, "@pytest.mark.llm_cassette takes one name, got ['a', 'b']"),

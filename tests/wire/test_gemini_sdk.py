@@ -136,7 +136,8 @@ def test_tokens(side: str, request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize("side", ["client", "vertex"])
 def test_embeddings(side: str, request: pytest.FixtureRequest) -> None:
     api: genai.Client = request.getfixturevalue(side)
-    found = api.models.embed_content(model="gemini-embedding-001", contents=["a cat", "a cat", "tax law"])
+    texts = [types.Content(parts=[types.Part(text=text)]) for text in ("a cat", "a cat", "tax law")]
+    found = api.models.embed_content(model="gemini-embedding-001", contents=texts)
     one, two, three = ([*(item.values or ())] for item in found.embeddings or ())
     assert (len(one), one) == (3072, two)
     assert abs(sqrt(sum(value * value for value in one)) - 1) < 1e-5
@@ -179,7 +180,7 @@ def test_googles_own_tools(client: genai.Client) -> None:
 
 
 def test_cached_contents_are_billed_apart(client: genai.Client) -> None:
-    cache = client.caches.create(model=MODEL, config={"contents": ["word " * 3000], "ttl": "300s"})
+    cache = client.caches.create(model=MODEL, config={"contents": "word " * 3000, "ttl": "300s"})
     assert cache.usage_metadata is not None
     found = client.models.generate_content(model=MODEL, contents="Hello", config=config(cached_content=cache.name))
     usage = found.usage_metadata
@@ -209,7 +210,7 @@ def test_files_caches_and_batches(client: genai.Client) -> None:
     assert [one.name for one in client.files.list()] == [file.name]
     client.files.delete(name=file.name)
     assert list(client.files.list()) == []
-    cache = client.caches.create(model=MODEL, config={"contents": ["one two"], "ttl": "300s"})
+    cache = client.caches.create(model=MODEL, config={"contents": "one two", "ttl": "300s"})
     assert cache.name
     assert client.caches.update(name=cache.name, config={"ttl": "600s"}).expire_time != cache.expire_time
     assert [one.name for one in client.caches.list()] == [cache.name]

@@ -1,0 +1,345 @@
+"""Scenarios at work: which one a call is under, what it knows of the call, and what becomes of the rule's decision.
+
+The decision is `simulator/scenario.py`; this adds what it must be told (clock, counts, prompt) and performs it with a
+`Performer` of the rule's own settings. A call without a scenario passes by at the cost of one `if`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from llm_simulator import dialects
+from llm_simulator.config import library
+from llm_simulator.config.settings import Settings, Validation
+from llm_simulator.errors import ConfigError, RequestError, SimulatorError
+from llm_simulator.proxy.door import Visit
+from llm_simulator.proxy.known import Asked, Known
+from llm_simulator.proxy.perform import Performer, relabel
+from llm_simulator.simulator.draws import Draw, Lot
+from llm_simulator.telemetry.journal import Entry
+from llm_simulator.types import Answer, Call, Condition, End, Headers, Outcome, Source, header
+
+if TYPE_CHECKING:
+    from llm_simulator.dialects.base import Ask
+    from llm_simulator.proxy.sockets import Dialogue
+    from llm_simulator.simulator.faults import Fault
+    from llm_simulator.simulator.scenario import Chosen, Rule, Scenario
+
+log = logging.getLogger("llm_simulator.calls")
+
+SESSIONS_LIMIT = 10_000
+_RETRIES = "x-stainless-retry-count"
+_NOT_HERE = Condition(
+    "not_simulated",
+    501,
+    "A scenario's `respond` answers calls that generate text, and this is none. Let another rule take it.",
+    code="not_simulated",
+    type="not_simulated",
+    retry=False,
+)
+
+
+class Scene:
+    """A scenario from its activation on: its clock, the calls of each session, a performer for each rule.
+
+    Activating it again makes a new one, so a call in flight keeps what it began with.
+    """
+
+    def __init__(self, scenario: Scenario, plain: Performer, settings: Settings, now: float) -> None:
+        """
+        Raises:
+            ConfigError: a rule names a latency profile that does not exist.
+        """
+        self.scenario = scenario
+        self.started = now
+        self._settings = replace(settings, scenario=scenario.name)
+        self.plain = plain.variant(self._settings)
+        self._performers: dict[str, Performer] = {}
+        self._calls: OrderedDict[str, int] = OrderedDict()
+        for rule in scenario.rules:
+            if rule.then.profile:
+                self.performer(rule)  # now: a name that is wrong is not found out by the first call
+
+    def performer(self, rule: Rule) -> Performer:
+        """The one with the settings of a rule."""
+        then = rule.then
+        if not then.varies:
+            return self.plain
+        made = self._performers.get(rule.name)
+        if made is None:
+            base = self._settings
+            strict = (
+                base.validation if then.strict is None else Validation.PROVIDER if then.strict else Validation.LENIENT
+            )
+            speed = base.speed if then.speed is None else then.speed
+            settings = replace(base, mode=then.mode or base.mode, speed=speed, validation=strict)
+            made = self._performers[rule.name] = self.plain.variant(settings, then.profile)
+        return made
+
+    def counted(self, session: str) -> int:
+        """How many calls of the session came before this one, which is counted now."""
+        before = self._calls.get(session, 0)
+        self._calls[session] = before + 1
+        self._calls.move_to_end(session)
+        if len(self._calls) > SESSIONS_LIMIT:
+            self._calls.popitem(last=False)
+        return before
+
+
+class Stage:
+    """The performer of a server with the scenarios that it may play. `clock` gives seconds that never go back."""
+
+    def __init__(self, settings: Settings, plain: Performer, clock: Callable[[], float] = time.monotonic) -> None:
+        """
+        Raises:
+            ConfigError: there is no scenario of the name that the settings give.
+        """
+        self._settings = replace(settings, scenario=library.NONE)
+        plain = plain if settings.scenario == library.NONE else plain.variant(self._settings)
+        self._plain = plain
+        self._clock = clock
+        self._scenes: dict[str, Scene] = {}
+        self._of_session: OrderedDict[str, Scene | None] = OrderedDict()
+        self._active: Scene | None = None
+        self._bare = True  # no scenario but those that a call names itself
+        self.read = plain.read
+        self.unreadable = plain.unreadable
+        self.refuse = plain.refuse
+        self.activate(settings.scenario)
+
+    # --- which scenario
+
+    @property
+    def active(self) -> str:
+        """The name of the scenario in force ("default": none)."""
+        return self._active.scenario.name if self._active else library.NONE
+
+    @property
+    def of_sessions(self) -> Mapping[str, str]:
+        """The sessions that have a scenario of their own."""
+        scenes = self._of_session.items()
+        return {session: scene.scenario.name if scene else library.NONE for session, scene in scenes}
+
+    def activate(self, name: str, session: str = "", scenario: Scenario | None = None) -> None:
+        """From now on calls (of that session) are under this scenario; its phases and counts begin.
+
+        `scenario` is the one of that name where the settings do not have it.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        scene = self._begun(name, scenario)
+        if session:
+            self._of_session[session] = scene
+            self._of_session.move_to_end(session)
+            if len(self._of_session) > SESSIONS_LIMIT:
+                self._of_session.popitem(last=False)
+        else:
+            self._active = scene
+        if scene is not None:
+            self._scenes[name] = scene
+        self._bare = self._active is None and not self._of_session
+
+    def _begun(self, name: str, given: Scenario | None = None) -> Scene | None:
+        scenario = given or library.find(name, self._settings.scenarios)
+        return Scene(scenario, self._plain, self._settings, self._clock()) if scenario is not None else None
+
+    def _scene(self, asked: Asked) -> Scene | None:
+        """The scenario of a call: the one that it names, that of its session, the one in force."""
+        if name := asked.visit.scenario:
+            scene = self._scenes.get(name)
+            if scene is None and name != library.NONE:
+                try:
+                    scene = self._begun(name)
+                except ConfigError as error:
+                    raise RequestError("unknown_scenario", f"x-llm-simulator-scenario: {error}") from error
+                assert scene is not None
+                self._scenes[name] = scene
+            return None if name == library.NONE else scene
+        return self._of_session.get(asked.session, self._active)
+
+    # --- what becomes of a call
+
+    def answer(self, asked: Asked, entry: Entry) -> Awaitable[Answer]:
+        """The answer to a call.
+
+        Raises:
+            SimulatorError: anything that `refusal` turns into an answer.
+        """
+        if self._bare and not asked.visit.scenario:
+            return self._plain.answer(asked, entry)
+        return self._played(asked, entry)
+
+    async def converse(self, asked: Asked, entry: Entry) -> Answer | Dialogue:
+        """What answers a WebSocket handshake.
+
+        Raises:
+            SimulatorError: anything that `refusal` turns into an answer.
+        """
+        scene = self._scene(asked)
+        if scene is None:
+            return await self._plain.converse(asked, entry)
+        asked, chosen = await self._chosen(scene, asked, entry)
+        fault, rule = chosen.fault, chosen.rule
+        if fault is not None and (fault.what or fault.status) and not _breaks(fault):
+            told = scene.plain.tell(_condition(fault, asked.known), asked.known.call, entry)
+            entry.source = Source.FAULT.value
+            return _labelled(relabel(told, Source.FAULT), chosen, entry) if isinstance(told, Answer) else told
+        if fault is not None:
+            entry.note = f"fault {fault.name}: WebSockets are not broken or delayed"
+            entry.fault = ""
+        if rule is not None and (rule.then.respond is not None or rule.then.miss):
+            return await self._performed(scene, chosen, asked, entry)
+        return await (scene.performer(rule) if rule else scene.plain).converse(asked, entry)
+
+    async def _played(self, asked: Asked, entry: Entry) -> Answer:
+        scene = self._scene(asked)
+        if scene is None:
+            return await self._plain.answer(asked, entry)
+        asked, chosen = await self._chosen(scene, asked, entry)
+        try:
+            answer = await self._faulty(scene, chosen, asked, entry)
+        except SimulatorError as error:
+            log.warning("%s %s: %s", entry.method, entry.path, error)
+            answer = scene.plain.refusal(error, asked.known.call, entry)
+        if chosen.rule is not None and chosen.rule.then.speed is not None:
+            answer = replace(answer, speed=chosen.rule.then.speed)
+        return _labelled(answer, chosen, entry)
+
+    async def _chosen(self, scene: Scene, asked: Asked, entry: Entry) -> tuple[Asked, Chosen]:
+        """The call with its occurrence counted, and what its scenario says of it."""
+        from llm_simulator.simulator.scenario import choose
+        from llm_simulator.simulator.scenario_when import Situation
+
+        scenario, known, visit = scene.scenario, asked.known, asked.visit
+        occurrence = self._plain.occurrence(asked)
+        if scenario.reads_prompt:
+            await self._plain.warm(known)
+        situation = Situation(
+            known.call,
+            known.identity,
+            Draw(visit.attempt, occurrence),
+            asked.session,
+            scene.counted(asked.session),
+            self._clock() - scene.started,
+            header(known.call.raw.headers, _RETRIES) != "",
+            lambda: self._ask(known, asked.session),
+        )
+        chosen = choose(scenario, situation, self._lot(scene, known))
+        entry.scenario = scenario.name
+        entry.rule = chosen.rule.name if chosen.rule else ""
+        if chosen.fault is not None:
+            entry.fault, entry.priority = chosen.fault.name, chosen.fault.priority
+        if scenario.vary:
+            known = known.varied(occurrence)
+        counted = Visit(visit.session, visit.attempt, occurrence, visit.scenario, visit.base_url)
+        return Asked(known, counted, asked.session), chosen
+
+    def _lot(self, scene: Scene, known: Known) -> Lot:
+        return Lot(self._settings.seed, scene.scenario.name, known.identity)
+
+    def _ask(self, known: Known, session: str) -> Ask | None:
+        """The prompt of a call, with the conversation that it goes on from; None where it has none."""
+        call, dialect = known.call, known.dialect
+        if call.operation not in dialect.generates or known.problem() is not None:
+            return None
+        whole = dialect.recall(call, self._plain.shelf(session)) if call.operation in dialect.stateful else call
+        return None if isinstance(whole, Condition) else dialect.ask(whole)
+
+    async def _faulty(self, scene: Scene, chosen: Chosen, asked: Asked, entry: Entry) -> Answer:
+        """The rule's answer, and what its fault makes of it."""
+        fault = chosen.fault
+        if fault is None:
+            return await self._performed(scene, chosen, asked, entry)
+        from llm_simulator.simulator import faults_broken
+
+        if _breaks(fault):  # what is broken is looked into: not in a content-encoding
+            await self._plain.warm(asked.known)
+            plain = Asked(asked.known.unencoded(), asked.visit, asked.session)
+            answer = await self._performed(scene, chosen, plain, entry)
+            broken = faults_broken.broken(answer, fault, asked.known.call) if answer.status else None
+            if broken is None:
+                entry.note, entry.fault = f"fault {fault.name} does not apply to this answer", ""
+            else:
+                answer = broken
+                if not answer.status:
+                    entry.source = Source.FAULT.value  # nothing of what was found or made is sent
+                if answer.end is not End.COMPLETE:
+                    entry.outcome = Outcome.TRUNCATED.value
+        elif fault.what or fault.status:
+            answer = self._failed(scene, fault, asked.known, entry)
+        else:
+            answer = await self._performed(scene, chosen, asked, entry)
+        return faults_broken.delayed(answer, fault.waits)
+
+    def _failed(self, scene: Scene, fault: Fault, known: Known, entry: Entry) -> Answer:
+        from llm_simulator.simulator.faults import spelled
+
+        reply = dialects.of(known.call).refuse(_condition(fault, known), known.call)
+        return scene.plain.fail(spelled(reply, fault, known.call), fault.name, entry)
+
+    async def _performed(self, scene: Scene, chosen: Chosen, asked: Asked, entry: Entry) -> Answer:
+        rule = chosen.rule
+        if rule is None:
+            return await scene.plain.answer(asked, entry)
+        performer = scene.performer(rule)
+        if rule.then.miss:
+            return await performer.miss(asked, entry)
+        if rule.then.respond is None:
+            return await performer.answer(asked, entry)
+        if asked.known.call.operation not in asked.known.dialect.generates:
+            return performer.refuse(_NOT_HERE, asked.known.call, entry)
+        from llm_simulator.proxy.scripted import sayer
+
+        say = sayer(scene.scenario, rule, asked, self._lot(scene, asked.known))
+        return await performer.respond(asked, entry, say)
+
+    # --- what a server says of itself
+
+    def refusal(self, error: SimulatorError, call: Call, entry: Entry) -> Answer:
+        """What a client gets for one of our own errors."""
+        return self._plain.refusal(error, call, entry)
+
+    def headers(self, source: Source, scenario: str = "") -> Headers:
+        """What every answer says of itself."""
+        found = self._plain.headers(source)
+        if not scenario:
+            return found
+        return tuple((name, scenario if name == "x-llm-simulator-scenario" else value) for name, value in found)
+
+
+def _breaks(fault: Fault) -> bool:
+    from llm_simulator.simulator.faults_broken import find
+
+    return bool(fault.what) and find(fault.what) is not None
+
+
+def _condition(fault: Fault, known: Known) -> Condition:
+    from llm_simulator.simulator.faults import condition_of
+
+    return condition_of(fault, known.call)
+
+
+def _labelled(answer: Answer, chosen: Chosen, entry: Entry) -> Answer:
+    """With the rule, the fault and the phase that it is due to. What differs between equal calls stays last (wire)."""
+    if not answer.status:
+        return answer
+    more: list[tuple[str, str]] = []
+    kept = answer.headers
+    if chosen.rule is not None:
+        more.append(("x-llm-simulator-rule", chosen.rule.name))
+    if entry.fault:
+        more.append(("x-llm-simulator-fault", entry.fault))
+    if chosen.state:
+        before = header(kept, "x-llm-simulator-state")
+        kept = tuple(item for item in kept if item[0] != "x-llm-simulator-state")
+        phase = f"phase {chosen.phase or 'none'}"
+        more.append(("x-llm-simulator-state", f"{before}, {phase}" if before else phase))
+    headers = (*kept[:-2], *more, *kept[-2:])
+    end, source, due, speed = answer.end, answer.source, answer.head_due, answer.speed
+    return Answer(answer.status, headers, answer.chunks, end, answer.reason, source, due, speed)

@@ -1,0 +1,143 @@
+"""A scenario: rules, of which the first that fits decides what becomes of a call. A pure function of what is passed in.
+
+Whose chance it is: every share and every probability is the main draw of the call's own generator, under the name of its
+rule (`draws.Lot`), so the same calls are hit on every run, in any order, on any worker. Phases by clock or by the calls
+of a session are state: they depend on what came before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from llm_simulator.simulator.draws import Lot
+from llm_simulator.simulator.faults import Fault
+from llm_simulator.simulator.scenario_when import Situation, When
+from llm_simulator.types import Mode
+
+if TYPE_CHECKING:
+    from llm_simulator.simulator.scenario_respond import Script
+
+COUNTS = ("clock", "calls", "occurrence")
+"""What phases go by: seconds since activation, calls of the session, equal calls (k)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A phase; `length` is in seconds or calls, None to the end."""
+
+    name: str
+    length: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Phases one after the other; `repeat` begins anew after the last one."""
+
+    by: str
+    steps: tuple[Step, ...]
+    repeat: bool = False
+
+    def at(self, place: float) -> tuple[str, float]:
+        """The name of the phase at `place` (seconds or calls from 0) and how much of it is over, from 0 to 1."""
+        whole = sum(step.length or 0.0 for step in self.steps)
+        if self.repeat and whole > 0:
+            place %= whole
+        for step in self.steps:
+            if step.length is None:
+                return step.name, 0.0
+            if place < step.length:
+                return step.name, place / step.length
+            place -= step.length
+        return "", 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What becomes of a call: one of `mode`, `respond`, `fault`, `miss`; none of them is the mode of the server.
+
+    `faults` strike now and then on top of it, the one with the highest priority that does. `profile` names a latency
+    profile, `speed` divides waits, `strict` is `validation: provider`; None leaves them as the server has them.
+    """
+
+    mode: Mode | None = None
+    respond: Script | None = None
+    fault: Fault | None = None
+    miss: bool = False
+    faults: tuple[Fault, ...] = ()
+    profile: str = ""
+    speed: float | None = None
+    strict: bool | None = None
+
+    @property
+    def varies(self) -> bool:
+        """Whether it needs other settings than those of the server."""
+        return self.mode is not None or self.speed is not None or self.strict is not None or bool(self.profile)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`name` is what journal and draws know it by."""
+
+    name: str
+    when: When
+    then: Then
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`vary`: equal calls get different answers, one for each occurrence; else equal bytes."""
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    about: str = ""
+    phases: Phases | None = None
+    vary: bool = False
+
+    @property
+    def reads_prompt(self) -> bool:
+        return any(rule.when.reads_prompt or rule.then.respond is not None for rule in self.rules)
+
+    @property
+    def forwards(self) -> bool:
+        """Whether a rule may contact an upstream."""
+        return any(rule.then.mode is not None and rule.then.mode.forwards for rule in self.rules)
+
+    @property
+    def writes(self) -> bool:
+        """Whether a rule may add to the cassette."""
+        return any(rule.then.mode is not None and rule.then.mode.writes for rule in self.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a scenario says of a call: its rule (None: none fits), the fault that strikes, and in which phase."""
+
+    rule: Rule | None = None
+    fault: Fault | None = None
+    phase: str = ""
+    progress: float = 0.0
+    state: bool = False  # whether it depends on what came before
+
+
+def choose(scenario: Scenario, situation: Situation, lot: Lot) -> Chosen:
+    """The first rule that fits, and the fault that strikes under it."""
+    phases = scenario.phases
+    phase, progress = phases.at(situation.place(phases.by)) if phases else ("", 0.0)
+    state = phases is not None and phases.by != "occurrence"
+    for rule in scenario.rules:
+        if rule.when.holds(situation, lot, rule.name, phase, progress):
+            fault = rule.then.fault or _striking(rule, situation, lot, phase, progress)
+            if fault is not None and fault.delay is not None:
+                fault = replace(fault, waits=fault.delay.at(progress))
+            return Chosen(rule, fault, phase, progress, state)
+    return Chosen(phase=phase, progress=progress, state=state)
+
+
+def _striking(rule: Rule, situation: Situation, lot: Lot, phase: str, progress: float) -> Fault | None:
+    ordered = sorted(rule.then.faults, key=lambda fault: -fault.priority)  # stable: the first of equals goes first
+    purpose = f"{rule.name} fault "
+    return next(
+        (fault for fault in ordered if fault.strategy.strikes(situation, lot, purpose + fault.name, phase, progress)),
+        None,
+    )
