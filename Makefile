@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE  # the tests start hundreds of processes: compiled once, not in each
 
-.PHONY: serve test check lint types types-capture unit compatibility setup setup-test clean
+.PHONY: serve test check lint types types-mypy types-pyright types-capture unit compatibility setup setup-test clean
 
 serve: setup            ## set up and serve offline on 127.0.0.1:8080
 	$(BIN)/llm-simulator serve $(ARGS)
@@ -23,8 +23,13 @@ lint: setup-test        ## style and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-types: setup-test       ## both type checkers, strict
+types: setup-test       ## both type checkers, strict, side by side
+	$(MAKE) -j2 types-mypy types-pyright
+
+types-mypy: setup-test
 	$(BIN)/mypy
+
+types-pyright: setup-test
 	$(BIN)/pyright
 
 types-capture: setup-test  ## the HTTPS_PROXY door against mitmproxy's types, in the interpreter that has it (made once)
