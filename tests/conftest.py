@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ settings.load_profile("here")
 
 pytest_plugins = ["pytester"]
 
+UNTRACED = ("shared", "untraced", "hypothesis")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -30,14 +33,27 @@ def shared() -> Path:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """These go through code that other tests cover: without the tracer, in their processes too, it takes half the time."""
-    measuring = Coverage.current() if any(map(item.get_closest_marker, ("shared", "untraced"))) else None
+    """A command that a test runs in this process may set up the log: that ends with the test."""
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+    try:
+        with _untraced() if any(map(item.get_closest_marker, UNTRACED)) else nullcontext():
+            return (yield)
+    finally:
+        root.handlers[:] = handlers
+
+
+@contextmanager
+def _untraced() -> Generator[None]:
+    """For what goes through code that other tests cover: without the tracer, in its processes too, it takes half the time."""
+    measuring = Coverage.current()
     if measuring is None:
-        return (yield)
+        yield
+        return
     processes = os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
     measuring.stop()
     try:
-        return (yield)
+        yield
     finally:
         measuring.start()
         if processes is not None:
