@@ -39,7 +39,7 @@ def test_every_known_endpoint_has_a_case(shared: Path) -> None:
     assert ids - {key.endpoint for key in KEYS} == WITHOUT_SDK_CALL
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Path]:
     log = tmp_path_factory.mktemp("conformance") / "server.log"
     return run_all(log), log
