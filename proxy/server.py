@@ -90,17 +90,20 @@ class Server:
         redactor = Redactor(environ)
         observer = Observer(settings.journal_size)
         cassette = await _open_cassette(settings, run)
-        recorder = None
-        if cassette is not None and settings.forwards:
+        recorder = turns = None
+        if settings.forwards:
+            from llm_simulator.recorder.turns import Turns
             from llm_simulator.recorder.writer import Recorder
 
-            recorder = Recorder(cassette, redactor, matcher=MATCHER_VERSION)
+            turns = Turns()
+            if cassette is not None:
+                recorder = Recorder(cassette, redactor, matcher=MATCHER_VERSION, turns=turns)
         forwarding = _forwarding(settings, recorder)
         pacer = Pacer()
         observer.metrics.lateness(LATENESS_BUCKETS, lambda: (pacer.late_counts, pacer.late_sum))
         stage = Stage(settings, Performer(settings, cassette, forwarding))
         admin = Admin(settings, cassette, observer, recorder, stage)
-        service = Service(settings, stage, admin, observer, Wire(pacer, settings.speed), redactor.text, door)
+        service = Service(settings, stage, admin, observer, Wire(pacer, settings.speed), redactor.text, door, turns)
         server = cls(settings, cassette, recorder, forwarding, observer, admin, service, stage)
         try:
             await server._listen()

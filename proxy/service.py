@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -24,6 +25,9 @@ from llm_simulator.telemetry.journal import Entry
 from llm_simulator.telemetry.observer import Observer
 from llm_simulator.types import Answer, Call, Headers, Outcome, Source
 
+if TYPE_CHECKING:  # a replay does not pay for what forwards
+    from llm_simulator.recorder.turns import Turns
+
 log = logging.getLogger("llm_simulator.service")
 
 _CORS_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
@@ -33,6 +37,8 @@ class Service:
     """Handles the requests of one server on one event loop.
 
     `clean` masks secrets in what is shown to a person (journal, log, errors). `door` is the token of the HTTPS_PROXY door.
+    `turns`, where there are upstreams: each request is read in a turn of its own, so that many at once do not keep what
+    arrives for others from being stamped.
     """
 
     def __init__(
@@ -44,7 +50,9 @@ class Service:
         wire: Wire,
         clean: Callable[[str], str],
         door: str = "",
+        turns: Turns | None = None,
     ) -> None:
+        self._turns = turns
         self._settings = settings
         self._performer = performer
         self._admin = admin
@@ -100,6 +108,8 @@ class Service:
         return web.Response(status=204, headers=headers)
 
     async def _call(self, request: web.BaseRequest, origin: str) -> web.StreamResponse:
+        if self._turns is not None:
+            await self._turns.mine()
         body, problem = await self._body(request)
         started = self._loop.time()
         method = request.method

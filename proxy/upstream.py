@@ -5,6 +5,7 @@ Nothing is decoded, re-framed or buffered; chunks are stamped with monotonic nan
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import ssl
@@ -12,12 +13,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import SimpleNamespace
+from typing import cast
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.client_proto import ResponseHandler
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -94,9 +97,12 @@ class Upstream:
         trace.on_connection_create_start.append(_connect_started)
         trace.on_connection_create_end.append(_connect_ended)
         trace.on_request_end.append(_answered)
+        # A context of our own: aiohttp's is made when it is imported, and then SSL_CERT_FILE is fixed.
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ssl=ssl.create_default_context())
+        made = partial(cast(type[ResponseHandler], _Stamped), loop=asyncio.get_running_loop())
+        connector._factory = made  # pyright: ignore[reportPrivateUsage]  # aiohttp has no public way to a protocol of one's own
         self._session = aiohttp.ClientSession(
-            # A context of our own: aiohttp's is made when it is imported, and then SSL_CERT_FILE is fixed.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15, ssl=ssl.create_default_context()),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout),
             skip_auto_headers=_AUTOMATIC,
@@ -158,14 +164,17 @@ class Upstream:
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
             raise _as_upstream_error(error, url) from error
-        head_ns = time.monotonic_ns()
+        protocol = response.connection.protocol if response.connection is not None else None
+        clock = (
+            protocol if isinstance(protocol, _Stamped) else None
+        )  # None: all of it is here, and the connection freed
         return Arrival(
             status=response.status,
             reason=response.reason or "",
             headers=_received(response),
-            head_ns=head_ns,
+            head_ns=clock.received_ns if clock else time.monotonic_ns(),
             connect_ns=timing.connect_ns,
-            chunks=_Body(response, url),
+            chunks=_Body(response, url, clock),
             close=response.close,
         )
 
@@ -234,12 +243,23 @@ def _theirs(name: str) -> bool:
     return name not in HOP_BY_HOP and not name.startswith(OWN_PREFIX)
 
 
+class _Stamped(ResponseHandler):
+    """A connection that knows when bytes last came: whoever reads them has his turn later, when the loop is busy much later."""
+
+    received_ns = 0
+
+    def data_received(self, data: bytes) -> None:
+        self.received_ns = time.monotonic_ns()
+        super().data_received(data)
+
+
 class _Body(AsyncIterator[tuple[int, bytes]]):
     """What arrives of a body. A reader that was cancelled while it waited may go on (a generator would be over)."""
 
-    def __init__(self, response: aiohttp.ClientResponse, url: URL) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, url: URL, clock: _Stamped | None) -> None:
         self._response = response
         self._url = url
+        self._clock = clock
         self._chunks = response.content.iter_chunks()
 
     async def __anext__(self) -> tuple[int, bytes]:
@@ -247,7 +267,7 @@ class _Body(AsyncIterator[tuple[int, bytes]]):
             while True:
                 data, _ = await anext(self._chunks)
                 if data:
-                    return time.monotonic_ns(), data
+                    return (self._clock.received_ns if self._clock else time.monotonic_ns()), data
         except StopAsyncIteration:
             self._response.release()
             raise

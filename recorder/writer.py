@@ -46,6 +46,7 @@ class Recorder:
         matcher: the version of the match key, noted in each exchange.
         memory: how much all running recordings may hold before they spill.
         now: the time of day, RFC 3339 in UTC.
+        turns: where its work on the event loop waits.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Recorder:
         matcher: int = 0,
         memory: Memory | None = None,
         now: Callable[[], str] = _utc,
+        turns: Turns | None = None,
     ) -> None:
         self._cassette = cassette
         self._redactor = redactor
@@ -64,7 +66,7 @@ class Recorder:
         self._now = now
         self._logged: set[str] = set()
         self._running: set[asyncio.Task[bool]] = set()
-        self._turns = Turns()
+        self._turns = turns or Turns()
         self.recorded = 0
         self.failed = 0
 
