@@ -15,6 +15,7 @@ import asyncio
 import ipaddress
 import json
 import logging
+import os
 import re
 import signal
 import sys
@@ -281,7 +282,8 @@ async def serve(setup: Setup, *, host: str, port: int, confdir: str) -> int:
 
 
 def _when_orphaned(then: Callable[[], None]) -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not through sys.stdin, whose lock an interpreter that ends while we wait would abort for
+        pass
     then()
 
 
