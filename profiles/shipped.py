@@ -6,7 +6,7 @@ A provider without a file has `default.yaml`. What generates nothing (embeddings
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -27,6 +27,12 @@ def shipped(provider: str) -> tuple[Profile, ...]:
     if not name.isalnum() or not (files("llm_simulator.profiles") / f"{name}.yaml").is_file():
         name = "default"
     return read(name)
+
+
+def every() -> Iterator[tuple[str, Profile]]:
+    """All of them with the name of their file, files in the order of their names, profiles in that of the file."""
+    names = sorted(file.name for file in files("llm_simulator.profiles").iterdir() if file.name.endswith(".yaml"))
+    return ((stem, profile) for stem in (name.removesuffix(".yaml") for name in names) for profile in read(stem))
 
 
 @cache

@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from math import ceil
 
 from llm_simulator.profiles.chance import Chance
 
@@ -137,12 +136,3 @@ class Traces:
     def shaped(self) -> bool:
         """Whether any response shows how tokens arrive."""
         return bool(self._shaped)
-
-
-def thinned(traces: Traces, most: int) -> Traces:
-    """At most `most` of them, evenly taken in order; the ranks stay those among all."""
-    if len(traces.items) <= most:
-        return traces
-    step = len(traces.items) / most
-    kept = tuple(traces.items[min(ceil(at * step), len(traces.items) - 1)] for at in range(most))
-    return Traces(kept, traces.n)

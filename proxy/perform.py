@@ -107,6 +107,9 @@ class Performer:
             return asked.visit.occurrence
         return self._occurrences.next(asked.session, asked.known.identity, asked.visit.attempt)
 
+    def _draw(self, asked: Asked) -> Draw:
+        return Draw(asked.visit.attempt, self.occurrence(asked))
+
     def shelf(self, session: str) -> Shelf:
         """What a session left behind."""
         return self._shelves.of(session)
@@ -143,7 +146,7 @@ class Performer:
         problem = known.objection() if self._strict else known.problem()
         if problem is not None:
             return self.refuse(problem, known.call, entry)
-        answer = await self._simulate(known, asked.visit, asked.session, entry, say)
+        answer = await self._simulate(asked, entry, say)
         if entry.source != Source.SIMULATOR.value:
             return answer
         entry.source = Source.RESPONSE.value
@@ -161,17 +164,17 @@ class Performer:
     async def _perform(
         self, decision: decisions.Decision[Found], asked: Asked, entry: Entry, *, adapted: bool
     ) -> Answer:
-        known, visit, session = asked.known, asked.visit, asked.session
+        known = asked.known
         call = known.call
         match decision:
             case decisions.Replay(found=hit):
-                self._retain(known, hit, session)
+                self._retain(known, hit, asked.session)
                 return self._replay(known, hit, adapted, entry)
             case decisions.Simulate():
                 stranger = known.stranger(self._settings.models, strict=self._strict)
                 if stranger is not None and not await self._recorded(call):
                     return self.refuse(stranger, call, entry)
-                return await self._simulate(known, visit, session, entry)
+                return await self._simulate(asked, entry)
             case decisions.Refuse(condition=condition):
                 return self.refuse(condition, call, entry)
             case decisions.Forward(record=record, compare=compare):
@@ -180,9 +183,9 @@ class Performer:
                 recorded = None
                 if compare is not None:
                     entry.exchange, recorded = compare.id, compare.exchange
-                return await self._forwarding.forward(call, visit, entry, record=record, recorded=recorded)
+                return await self._forwarding.forward(call, asked.visit, entry, record=record, recorded=recorded)
             case decisions.Miss():
-                return await self._miss(call, session, entry)
+                return await self._miss(call, asked.session, entry)
             case _:
                 assert_never(decision)
 
@@ -227,13 +230,10 @@ class Performer:
     def _act(self, asked: Asked, entry: Entry) -> Dialogue:
         from llm_simulator.proxy.dialogues import Acted
 
-        known, visit = asked.known, asked.visit
+        known = asked.known
         entry.source = Source.SIMULATOR.value
-        occurrence = visit.occurrence
-        if occurrence is None:
-            occurrence = self._occurrences.next(asked.session, known.identity, visit.attempt)
-        draw = Draw(visit.attempt, occurrence)
-        place = self._place(asked.session, visit.base_url)
+        draw = self._draw(asked)
+        place = self._place(asked.session, asked.visit.base_url)
         talk = self._engine.talk(known.call, known.dialect, known.identity, place)
 
         def simulate(call: Call, identity: bytes) -> Simulated:
@@ -315,17 +315,13 @@ class Performer:
             _, old = self._prepared.popitem(last=False)
             self._prepared_bytes -= old.replayed.size
 
-    async def _simulate(
-        self, known: Known, visit: Visit, session: str, entry: Entry, say: Sayer | None = None
-    ) -> Answer:
+    async def _simulate(self, asked: Asked, entry: Entry, say: Sayer | None = None) -> Answer:
         entry.source = Source.SIMULATOR.value
+        known = asked.known
         call, identity = known.call, known.identity
-        occurrence = visit.occurrence
-        if occurrence is None:
-            occurrence = self._occurrences.next(session, identity, visit.attempt)
-        draw = Draw(visit.attempt, occurrence)
+        draw = self._draw(asked)
         stateful = call.operation in known.dialect.stateful
-        place = self._place(session, visit.base_url) if stateful else None
+        place = self._place(asked.session, asked.visit.base_url) if stateful else None
         await self.warm(known)
         work = self._engine.work(call, known.dialect, identity, draw, place)
         reply = await in_turns(work) if work is not None else None
@@ -484,7 +480,7 @@ def _with_headers(answer: Answer, more: Headers) -> Answer:
 def relabel(answer: Answer, source: Source) -> Answer:
     """The answer as one that came from elsewhere."""
     headers = tuple((n, source.value if n == "x-llm-simulator-source" else v) for n, v in answer.headers)
-    return Answer(answer.status, headers, answer.chunks, answer.end, answer.reason, source, answer.head_due)
+    return replace(answer, headers=headers, source=source)
 
 
 def _immediate(reply: Reply, more: Headers, source: Source) -> Answer:

@@ -40,13 +40,9 @@ def profile_named(name: str, own: Iterable[Profile]) -> Profile:
     Raises:
         ConfigError: there is none; the message says where their names are.
     """
-    from importlib.resources import files
+    from llm_simulator.profiles.shipped import every
 
-    from llm_simulator.profiles.shipped import read
-
-    names = sorted(item.name for item in files("llm_simulator.profiles").iterdir() if item.name.endswith(".yaml"))
-    shipped = (profile for file in names for profile in read(file.removesuffix(".yaml")))
-    for profile in chain(own, shipped):
+    for profile in chain(own, (profile for _, profile in every())):
         if profile.name == name:
             return profile
     raise ConfigError(f"there is no latency profile {name!r}; `llm-simulator profile list` shows them")

@@ -340,6 +340,4 @@ def _labelled(answer: Answer, chosen: Chosen, entry: Entry) -> Answer:
         kept = tuple(item for item in kept if item[0] != "x-llm-simulator-state")
         phase = f"phase {chosen.phase or 'none'}"
         more.append(("x-llm-simulator-state", f"{before}, {phase}" if before else phase))
-    headers = (*kept[:-2], *more, *kept[-2:])
-    end, source, due, speed = answer.end, answer.source, answer.head_due, answer.speed
-    return Answer(answer.status, headers, answer.chunks, end, answer.reason, source, due, speed)
+    return replace(answer, headers=(*kept[:-2], *more, *kept[-2:]))

@@ -172,7 +172,7 @@ class Upstream:
             status=response.status,
             reason=response.reason or "",
             headers=_received(response),
-            head_ns=clock.received_ns if clock else time.monotonic_ns(),
+            head_ns=_came_ns(clock),
             connect_ns=timing.connect_ns,
             chunks=_Body(response, url, clock),
             close=response.close,
@@ -253,6 +253,11 @@ class _Stamped(ResponseHandler):
         super().data_received(data)
 
 
+def _came_ns(clock: _Stamped | None) -> int:
+    """When bytes last came; now, where the connection is no more known."""
+    return clock.received_ns if clock is not None else time.monotonic_ns()
+
+
 class _Body(AsyncIterator[tuple[int, bytes]]):
     """What arrives of a body. A reader that was cancelled while it waited may go on (a generator would be over)."""
 
@@ -267,7 +272,7 @@ class _Body(AsyncIterator[tuple[int, bytes]]):
             while True:
                 data, _ = await anext(self._chunks)
                 if data:
-                    return (self._clock.received_ns if self._clock else time.monotonic_ns()), data
+                    return _came_ns(self._clock), data
         except StopAsyncIteration:
             self._response.release()
             raise

@@ -42,9 +42,6 @@ class Strategy:
         )
 
 
-ALWAYS = Strategy()
-
-
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`what` is the name of a condition or of a break, "" for a status of one's own; `name` is what the journal says.

@@ -18,9 +18,6 @@ from llm_simulator.types import Mode
 if TYPE_CHECKING:
     from llm_simulator.simulator.scenario_respond import Script
 
-COUNTS = ("clock", "calls", "occurrence")
-"""What phases go by: seconds since activation, calls of the session, equal calls (k)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Step:

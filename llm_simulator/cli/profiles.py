@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from llm_simulator.profiles import Profile
 from llm_simulator.profiles.distributions import Distribution
 from llm_simulator.profiles.file import load
 from llm_simulator.profiles.picking import SHIPPED
-from llm_simulator.profiles.shipped import read
+from llm_simulator.profiles.shipped import every
 from llm_simulator.recorder.calibration.words import SPACE, duration, printable
 from llm_simulator.simulator.draws import Draw, Lot, Stratified
 
@@ -74,12 +73,8 @@ def extra(command: str) -> Generator[None]:
 @cache
 def shipped() -> tuple[Named, ...]:
     """All profiles that come with the product, by file and in their order."""
-    names = sorted(file.name for file in files("llm_simulator.profiles").iterdir() if file.name.endswith(".yaml"))
-    stems = [name.removesuffix(".yaml") for name in names]
     return tuple(
-        Named(profile.name, profile, stem if stem not in ("default", "operations") else "")
-        for stem in stems
-        for profile in read(stem)
+        Named(profile.name, profile, file if file not in ("default", "operations") else "") for file, profile in every()
     )
 
 

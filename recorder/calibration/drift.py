@@ -25,7 +25,6 @@ from llm_simulator.types import JSON
 FEWEST = 10
 """Calls under which nothing is told."""
 CONFIDENCE = 0.95
-TOLERANCE = 0.10
 _MOST_DRAWS = 4000
 
 Draws = Callable[[int, int], Sequence[float]]

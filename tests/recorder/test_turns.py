@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from llm_simulator.recorder.turns import Turns
 
 
@@ -31,13 +33,8 @@ def test_one_piece_in_each_pass_first_come_first_served() -> None:
 
 def test_a_free_pass_is_taken_at_once() -> None:
     async def main() -> None:
-        turns = Turns()
-        with_turn = turns.mine()
-        try:
-            with_turn.send(None)
-        except StopIteration:
-            return
-        raise AssertionError("it waited")
+        with pytest.raises(StopIteration):  # it returned and did not wait
+            Turns().mine().send(None)
 
     asyncio.run(main())
 
