@@ -4,6 +4,7 @@ SimulatorError
 ├── ConfigError      the user's configuration, command line or environment  (exit 2)
 ├── CassetteError    a cassette that cannot be opened, read or written       (500)
 ├── RequestError     the client's request                                    (its own 4xx)
+├── StateError       the keeper of the workers' common state is gone         (503)
 └── UpstreamError    a provider that could not be reached or broke off       (502/504)
 """
 
@@ -22,6 +23,12 @@ class ConfigError(SimulatorError):
 
 class CassetteError(SimulatorError):
     """A cassette is missing, corrupt, of an unknown version, or cannot be written."""
+
+
+class StateError(SimulatorError):
+    """The process that keeps what the workers have in common cannot be reached."""
+
+    status = 503
 
 
 class RequestError(SimulatorError):
