@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_simulator import tokens
+from llm_simulator.tokens.responses import hides_reasoning
 
 JSON = Any
 DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "traffic" / "dev"
@@ -91,6 +92,16 @@ def counts(truth: JSON, exchange: JSON) -> tuple[tokens.Count, tokens.Count | No
     return tokens.count_chat(request, model), completion, "calls" if made else "text"
 
 
+def told_whole(exchange: JSON) -> bool:
+    """Whether the answer holds all that its completion tokens were counted from: not so where the provider rounds its
+    reasoning tokens, or withholds what it has billed (a content filter)."""
+    answer = _answer(exchange)
+    if "output" in answer:
+        details = (answer.get("usage") or {}).get("output_tokens_details") or {}
+        return not hides_reasoning(answer["output"], details.get("reasoning_tokens") or 0, answer.get("created_at"))
+    return all(choice.get("message") or choice.get("text") for choice in answer["choices"])
+
+
 def _answer(exchange: JSON) -> JSON:
     if not exchange["streaming"]:
         return json.loads(exchange["response_body"])
@@ -146,7 +157,10 @@ def measure(traffic: Path) -> tuple[dict[str, Score], list[Miss]]:
             results.append(("completion", completion, truth["completion_tokens"], holds))
         for what, count, real, category in results:
             kind = truth["kind"] if ours else "other models"
-            for name in (f"{what} {kind} all", f"{what} {kind} {category}"):
+            names = [f"{what} {kind} all", f"{what} {kind} {category}"]
+            if what == "completion" and holds == "text" and ours:
+                names += ["completion of text", *(["completion of text, told whole"] if told_whole(exchange) else [])]
+            for name in names:
                 scores[name].differences.append(real - count.tokens)
             if real != count.tokens:
                 misses.append(Miss(f"{what} {kind} {category}", real - count.tokens, count.exact, truth["source"]))

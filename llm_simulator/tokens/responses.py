@@ -19,6 +19,8 @@ _LATE_CALL = 9  # the same for gpt-5.2 and later
 _STORED = 3  # a result whose call the server has kept, which an `id` on the call shows
 _REASONING = 2  # around earlier reasoning
 _WEB_SEARCH = 294  # instructions of the hosted tool, seen with gpt-4.1
+_SEARCH_CALL = 10  # around the query of a web search that an answer made
+_ROUNDED, _FEB_2026 = 64, 1769904000  # since then some models' reasoning is billed to the token, but told rounded down
 _2026 = 1767225600
 _MAY_2025 = 1746057600
 _HIDDEN, _HIDDEN_WITH_TOOLS = 18, 216  # what stood before the input until then
@@ -119,6 +121,12 @@ def _count_format(form: Mapping[str, JSON], tally: Tally) -> None:
         tally.add(tally.n(schema) + (1 if tally.family is Family.CLASSIC else 0))
 
 
+def hides_reasoning(output: Sequence[Mapping[str, JSON]], reasoning: int, created: int | None) -> bool:
+    """Whether an answer that reasoned tells its `reasoning` tokens only to the last multiple of 64."""
+    reasoned = any(item.get("type") == "reasoning" for item in output)
+    return reasoned and reasoning % _ROUNDED == 0 and (created is None or created >= _FEB_2026)
+
+
 def count_responses_output(
     request: JSON, output: Sequence[Mapping[str, JSON]], model: str, *, reasoning: int = 0
 ) -> Count:
@@ -130,19 +138,29 @@ def count_responses_output(
         return Count(most)
     for item in output:
         if item.get("type") == "message":
-            tally.add(count_content(item.get("content"), tally) + _text_frame(asked, tally))
+            tally.add(count_content(item.get("content"), tally) + _text_frame(asked, tally, reasoning))
+        elif item.get("type") == "web_search_call":
+            _count_search(mapping(item.get("action")), tally)
     _count_answered_calls([item for item in output if item.get("type") == "function_call"], asked, tally)
     if tally.family is not Family.CLASSIC:
         tally.add(reasoning + (2 if reasoning and tally.late else 0))
         tally.doubt("the tokens around calls and reasoned answers vary")
-    if any(item.get("type") not in ("message", "function_call", "reasoning") for item in output):
+    if any(item.get("type") not in ("message", "function_call", "reasoning", "web_search_call") for item in output):
         tally.doubt("a hosted tool's own tokens are not in the answer")
     return tally.result()
 
 
-def _text_frame(asked: Mapping[str, JSON], tally: Tally) -> int:
+def _count_search(action: Mapping[str, JSON], tally: Tally) -> None:
+    query, queries = text(action.get("query")), action.get("queries")
+    tally.add(_SEARCH_CALL + tally.n(query))
+    if not query or (isinstance(queries, list) and len(queries) > 1):
+        tally.doubt("a hosted tool's own tokens are not in the answer")
+
+
+def _text_frame(asked: Mapping[str, JSON], tally: Tally, reasoning: int) -> int:
     if tally.family is Family.GPT5:
-        return 4 if tally.late else 6
+        unreasoned = 4 if tally.model.startswith("gpt-5.1") and not reasoning else 0
+        return 4 if tally.late else 6 + unreasoned
     if tally.family is Family.O_SERIES:
         return 10
     return 2 if asked.get("tools") else 1

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_simulator.tokens import Count, count, count_responses_input, count_responses_output
+from llm_simulator.tokens.responses import hides_reasoning
 from llm_simulator.tokens.tool_text import tools_text
 
 USER = {"role": "user", "content": "Hello"}
@@ -138,6 +139,7 @@ def test_output(body: Any, output: Any, tokens: int) -> None:
     ("model", "output", "tokens"),
     [
         ("gpt-5", [{"type": "reasoning"}, message("Hello")], 64 + 1 + 6),
+        ("gpt-5.1", [message("Hello")], 64 + 1 + 6),
         ("gpt-5.4", [message("Hello")], 64 + 1 + 4 + 2),
         ("o3", [message("Hello")], 64 + 1 + 10),
         ("gpt-5.4", [CALL, CALL], 64 + 2 * (HEADER + count('{"a": 1}', "gpt-5.4") + 8) + 2),
@@ -149,9 +151,43 @@ def test_reasoned_output_is_an_estimate(model: str, output: Any, tokens: int) ->
     assert (counted.tokens, counted.exact) == (tokens, False)
 
 
-def test_output_of_hosted_tools_is_an_estimate() -> None:
-    counted = count_responses_output({}, [{"type": "web_search_call"}, message("Hello")], "gpt-4o")
-    assert counted == Count(2, False, "a hosted tool's own tokens are not in the answer")
+def test_without_reasoning_gpt_5_1_is_billed_four_more() -> None:
+    assert count_responses_output({}, [message("Hello")], "gpt-5.1").tokens == 1 + 10
+
+
+NEWS = {"type": "search", "query": "latest news on AI", "queries": ["latest news on AI"]}
+
+
+def test_a_web_search_is_billed_its_query() -> None:
+    output = [{"type": "web_search_call", "action": NEWS}, message("Hello")]
+    counted = count_responses_output({"tools": [{"type": "web_search_preview"}]}, output, "gpt-4.1")
+    assert counted == Count(10 + 4 + 1 + 2)
+
+
+@pytest.mark.parametrize(
+    ("item", "tokens"),
+    [
+        ({"type": "web_search_call"}, 10),
+        ({"type": "web_search_call", "action": {**NEWS, "queries": ["latest news on AI", "more"]}}, 14),
+        ({"type": "file_search_call"}, 0),
+    ],
+)
+def test_output_of_hosted_tools_is_an_estimate(item: dict[str, Any], tokens: int) -> None:
+    counted = count_responses_output({}, [item, message("Hello")], "gpt-4o")
+    assert counted == Count(tokens + 2, False, "a hosted tool's own tokens are not in the answer")
+
+
+@pytest.mark.parametrize(
+    ("output", "reasoning", "created", "hidden"),
+    [
+        ([{"type": "reasoning"}, message("Hello")], 64, 1774963686, True),
+        ([{"type": "reasoning"}, message("Hello")], 64, 1768899211, False),
+        ([{"type": "reasoning"}, message("Hello")], 9, 1776481282, False),
+        ([message("Hello")], 0, 1776481282, False),
+    ],
+)
+def test_reasoning_told_to_the_last_multiple_of_64(output: Any, reasoning: int, created: int, hidden: bool) -> None:
+    assert hides_reasoning(output, reasoning, created) is hidden
 
 
 STRANGE = st.recursive(

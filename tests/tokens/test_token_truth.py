@@ -35,8 +35,10 @@ def truth(shared: Path) -> tuple[dict[str, Any], list[Any]]:
         ("completion chat text", 0.99),
         ("completion chat calls", 0.98),
         ("completion completions all", 1.0),
-        ("completion responses text", 0.86),
+        ("completion responses text", 0.9),
         ("completion responses calls", 0.93),
+        ("completion of text", 0.97),
+        ("completion of text, told whole", 0.99),
     ],
 )
 def test_share_of_counts_that_are_exact(truth: tuple[dict[str, Any], list[Any]], category: str, floor: float) -> None:
