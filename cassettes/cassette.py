@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -48,6 +48,22 @@ class Nearby(Protocol):
         ...
 
 
+class Shared(Protocol):
+    """Several processes that play one cassette: each recording is consumed once among them."""
+
+    def consumed(self, session: str, digest: bytes, limit: int | None) -> Awaitable[int]:
+        """How many calls of a key came before this one in its session; it is counted, unless there were `limit`."""
+        ...
+
+    def played(self, id: int) -> None:
+        """A recording was played here."""
+        ...
+
+    async def added(self, row: Row, replaced: tuple[bytes, ...]) -> None:
+        """A recording was added here, after the others of the `replaced` keys were dropped. Returns when all know."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     exchange: Exchange
@@ -79,6 +95,8 @@ class Cassette:
         self._read = read
         self._run = run
         self._explain = explain
+        self.shared: Shared | None = None
+        self.grows = True  # whether recordings may be added
         self._kept: OrderedDict[int, _Kept] = OrderedDict()
         self._size = 0
         self._sketches: dict[int, _Sketch] = {}
@@ -111,7 +129,9 @@ class Cassette:
 
         store = await open_store(spec, digest_of=digest_of, fingerprint=rules.fingerprint, writable=writable)
         index = Index(after_last, run=run, allow_truncated=allow_truncated)
-        return await cls.over(store, matcher, index, read=read, run=run, explain=explain)
+        cassette = await cls.over(store, matcher, index, read=read, run=run, explain=explain)
+        cassette.grows = writable
+        return cassette
 
     @classmethod
     async def over(
@@ -141,7 +161,11 @@ class Cassette:
 
         `seed` decides under `AfterLast.SAMPLE` only. Raises CassetteError where the store cannot give the exchange.
         """
-        taken = self._take(call, session, seed)
+        taken = (
+            self._take(call, session, seed)
+            if self.shared is None
+            else await self._taken(self.shared, call, session, seed)
+        )
         if taken is None:
             return None
         kept = self._kept.get(taken.id)
@@ -152,6 +176,8 @@ class Cassette:
         if kept.digest != taken.digest:  # two keys that share 60 bits
             return None
         self._index.used(taken.place)
+        if self.shared is not None:
+            self.shared.played(taken.id)
         exchange = kept.exchange
         rules = self._rules(call, exchange) if self._explain else ()
         return Found(taken.id, exchange, taken.position, taken.total, rules)
@@ -180,12 +206,21 @@ class Cassette:
         id = await self._store.add(exchange, digest, self._run)
         row = Row(id, digest, exchange.provider, exchange.session, exchange.outcome, exchange.masked, self._run)
         self._index.add(row, own=True)
+        replaced: tuple[bytes, ...] = ()
         if replace and exchange.outcome is Outcome.COMPLETE:
             # Under its plain key too: it may have been recorded before its secret was in the environment.
-            old = [*self._index.replace(digest), *self._index.replace(self._matcher.key(call).digest)]
+            replaced = (digest, self._matcher.key(call).digest)
+            old = self._outdated(replaced)
             if old:
-                await self._drop(old)
+                await self._store.delete(old)
+        if self.shared is not None:
+            await self.shared.added(row, replaced)
         return id
+
+    def learn(self, row: Row, replaced: tuple[bytes, ...]) -> None:
+        """Another process of this run has added a recording, and dropped those of the `replaced` keys."""
+        self._index.add(row, own=True)
+        self._outdated(replaced)
 
     async def miss(self, call: Call, session: str = "", *, command: str = "") -> MissReport:
         """Why `find` gave nothing for the call, the nearest recordings, and what would help; consumes nothing.
@@ -227,6 +262,19 @@ class Cassette:
     def _take(self, call: Call, session: str, seed: int) -> Taken | None:
         return self._index.take(self._digests(call), session, seed)
 
+    async def _taken(self, shared: Shared, call: Call, session: str, seed: int) -> Taken | None:
+        """The same among several processes: they count together, and where it makes no difference, not at all."""
+        found = self._index.candidates(self._digests(call), session)
+        if found is None:
+            return None
+        digest, rows = found
+        misses = self._index.after_last is AfterLast.MISS
+        if len(rows) == 1 and not misses and not self.grows:
+            return self._index.taken(digest, rows, 0, seed)
+        return self._index.taken(
+            digest, rows, await shared.consumed(session, digest, len(rows) if misses else None), seed
+        )
+
     def _digests(self, call: Call) -> Iterator[bytes]:
         """The keys that a recording of this call may have, likeliest first."""
         yield from self._providers(call, self._matcher.key(call))
@@ -249,6 +297,7 @@ class Cassette:
 
     async def _load(self, id: int) -> _Kept:
         """Two first uses at once load it twice, which does no harm."""
+        await asyncio.sleep(0)  # drivers need a task around them, which a call may still be without (proxy/lane.py)
         exchange = await self._store.load(id)
         body = sum(len(data) for _, data in exchange.chunks) + sum(len(message.data) for message in exchange.messages)
         kept = _Kept(exchange, self._digest(exchange), _OVERHEAD + len(exchange.request.body) + body)
@@ -264,11 +313,13 @@ class Cassette:
         kept = self._kept.pop(id, None)
         self._size -= kept.size if kept else 0
 
-    async def _drop(self, ids: list[int]) -> None:
-        for id in ids:
+    def _outdated(self, digests: tuple[bytes, ...]) -> list[int]:
+        """Takes out what other runs recorded under these keys, and returns the ids."""
+        old = [id for digest in digests for id in self._index.replace(digest)]
+        for id in old:
             self._forget(id)
             self._sketches.pop(id, None)
-        await self._store.delete(ids)
+        return old
 
     # --- misses
 

@@ -56,7 +56,7 @@ class Index:
     ) -> None:
         self.providers: dict[str, None] = {}  # in the order they came
         self.masked: dict[tuple[str, ...], None] = {}
-        self._after_last = after_last
+        self.after_last = after_last
         self._run = run
         self._allow_truncated = allow_truncated
         self._ids = array("q")
@@ -86,12 +86,31 @@ class Index:
 
     def take(self, digests: Iterable[bytes], session: str, seed: int = 0) -> Taken | None:
         """The recording that the next call of the first key that is there gets; consumes its position."""
+        found = self.candidates(digests, session)
+        if found is None:
+            return None
+        digest, rows = found
+        key, positions = _key(digest), self._of(session)
+        count = positions.get(key, 0)
+        taken = self.taken(digest, rows, count, seed)
+        if taken is not None:
+            positions[key] = count + 1
+        return taken
+
+    def candidates(self, digests: Iterable[bytes], session: str) -> tuple[bytes, Sequence[int]] | None:
+        """The first key that is there, and the rows that its calls get in this session, in order. Consumes nothing."""
         for digest in digests:
-            key = _key(digest)
-            places = self._playable.get(key)
+            places = self._playable.get(_key(digest))
             if places is not None:
-                return self._play(key, digest, self._mine(places, session), session, seed)
+                return digest, self._mine(places, session)
         return None
+
+    def taken(self, digest: bytes, rows: Sequence[int], count: int, seed: int = 0) -> Taken | None:
+        """What a call gets of these rows after `count` others."""
+        position = self._position(count, len(rows), digest, seed)
+        if position is None:
+            return None
+        return Taken(rows[position], self._ids[rows[position]], digest, position, len(rows))
 
     def used(self, place: int) -> None:
         """Notes that a recording has been played."""
@@ -159,19 +178,10 @@ class Index:
             return rows
         return [place for place in rows if self._sessions[place] == number] or rows
 
-    def _play(self, key: int, digest: bytes, rows: Sequence[int], session: str, seed: int) -> Taken | None:
-        positions = self._of(session)
-        count = positions.get(key, 0)
-        position = self._position(count, len(rows), digest, seed)
-        if position is None:
-            return None
-        positions[key] = count + 1
-        return Taken(rows[position], self._ids[rows[position]], digest, position, len(rows))
-
     def _position(self, count: int, total: int, digest: bytes, seed: int) -> int | None:
         if count < total:
             return count
-        match self._after_last:
+        match self.after_last:
             case AfterLast.REPEAT:
                 return total - 1
             case AfterLast.CYCLE:

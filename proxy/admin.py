@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from llm_simulator.cassettes.cassette import Cassette
 from llm_simulator.config import library
 from llm_simulator.config.settings import Settings
 from llm_simulator.errors import ConfigError
+from llm_simulator.proxy.books import Books, Own
 from llm_simulator.proxy.pages import PAGES
 from llm_simulator.telemetry.observer import Observer
 
@@ -39,12 +40,13 @@ class Admin:
         observer: Observer,
         recorder: Recorder | None = None,
         stage: Stage | None = None,
+        books: Books | None = None,
     ) -> None:
         self._settings = settings
         self._cassette = cassette
-        self._recorder = recorder
-        self._observer = observer
+        self._books = books or Own(observer, recorder)
         self._stage = stage
+        self._added: dict[str, Mapping[str, Handler]] = {}
         self.draining = False
         self._document = b""
         self._routes: dict[str, Handler] = {
@@ -61,9 +63,19 @@ class Admin:
             "/admin/scenarios": self._scenarios,
         }
 
+    def renew(self, settings: Settings, stage: Stage) -> None:
+        """From now on it tells of another configuration."""
+        self._settings, self._stage = settings, stage
+
+    def add(self, pages: Mapping[str, Mapping[str, Handler]]) -> None:
+        """Further pages: path -> method -> handler."""
+        self._added.update(pages)
+
     def route(self, path: str) -> Handler | None:
         """The handler of one of our own paths (without query), or None: then it is the provider's."""
         handler = self._routes.get(path)
+        if handler is None and path in self._added:
+            return next(iter(self._added[path].values()))  # which one, `respond` sees
         if handler is None and _ACTIVATE.fullmatch(path):
             return self._activate
         if handler is None and path.startswith("/admin/"):
@@ -71,13 +83,14 @@ class Admin:
         return handler
 
     async def respond(self, request: web.BaseRequest, path: str, handler: Handler) -> web.Response:
-        allowed = ("POST",) if _ACTIVATE.fullmatch(path) else ("GET", "HEAD")
+        added = self._added.get(path)
+        allowed = tuple(added) if added else ("POST",) if _ACTIVATE.fullmatch(path) else ("GET", "HEAD")
         if request.method not in allowed:
             told = f"{path} takes {allowed[0]}, not {request.method}"
             return _json({"error": told}, 405, {"allow": ", ".join(allowed)})
         if path.startswith("/admin/") and (problem := self._stranger(request)):
             return _json({"error": problem}, 403)
-        return await handler(request)
+        return await (added[request.method] if added else handler)(request)
 
     def _stranger(self, request: web.BaseRequest) -> str:
         token = self._settings.admin_token
@@ -94,9 +107,11 @@ class Admin:
                 "name": "llm-simulator",
                 "version": __version__,
                 "mode": self._settings.mode.value,
+                "seed": self._settings.seed,
                 "recordings": len(self._cassette) if self._cassette is not None else 0,
                 "base_urls": ["/v1", "/api.openai.com/v1", "/api.anthropic.com", "/generativelanguage.googleapis.com"],
-            }
+            },
+            headers={"x-llm-simulator-seed": str(self._settings.seed)},
         )
 
     async def _health(self, _: web.BaseRequest) -> web.Response:
@@ -111,38 +126,32 @@ class Admin:
 
     async def _metrics(self, _: web.BaseRequest) -> web.Response:
         return web.Response(
-            body=self._observer.metrics.text(), headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"}
+            body=await self._books.metrics(), headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"}
         )
 
     async def _calls(self, request: web.BaseRequest) -> web.Response:
         limit = request.query.get("limit", str(_DEFAULT_CALLS))
         if not limit.isdecimal():
             return _json({"error": f"limit is {limit[:40]!r}; a whole number is allowed"}, 400)
-        journal = self._observer.journal
-        entries = list(journal)[-int(limit) :] if int(limit) else []
-        return _json({"total": journal.total, "calls": [entry.as_json() for entry in entries]})
+        total, calls = await self._books.calls(int(limit))
+        return _json({"total": total, "calls": calls})
 
     async def _summary(self, _: web.BaseRequest) -> web.Response:
-        return _json(self._observer.tally.as_json())
+        return _json(await self._books.summary())
 
     async def _cassette_state(self, _: web.BaseRequest) -> web.Response:
         if self._cassette is None:
             return _json({"cassette": None})
+        played = await self._books.played()
         return _json(
             {
                 "cassette": self._cassette.where,
                 "recordings": len(self._cassette),
-                "unused": self._cassette.unused(),
+                "unused": [id for id in self._cassette.unused() if id not in played],
                 "truncated": self._cassette.truncated(),
-                **self._recording(),
+                **(await self._books.recorded() if self._settings.writes else {}),
             }
         )
-
-    def _recording(self) -> dict[str, int]:
-        recorder = self._recorder
-        if recorder is None or not self._settings.writes:
-            return {}
-        return {"recorded": recorder.recorded, "failed_writes": recorder.failed, "redactions": recorder.redactions}
 
     async def _providers(self, _: web.BaseRequest) -> web.Response:
         from llm_simulator.proxy.providers import listing
@@ -168,7 +177,7 @@ class Admin:
         if match is None or self._stage is None:
             return await self._unknown(request)
         try:
-            self._stage.activate(match[1], session)
+            await self._stage.switch(match[1], session)
         except ConfigError as error:
             return _json({"error": str(error)}, 404)
         return _json({"active": self._stage.active, **({"session": session, "scenario": match[1]} if session else {})})
@@ -183,7 +192,7 @@ class Admin:
         return web.Response(body=self._document, content_type="application/json")
 
     async def _unknown(self, request: web.BaseRequest) -> web.Response:
-        known = [path for path in self._routes if path.startswith("/admin/")]
+        known = [path for path in (*self._routes, *self._added) if path.startswith("/admin/")]
         return _json({"error": f"no such page: {request.path[:80]}", "known": known}, 404)
 
 

@@ -7,8 +7,10 @@ An audit hook cannot be removed, so there is one, and a policy that it asks. It 
 from __future__ import annotations
 
 import ipaddress
+import socket
 import sys
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +19,11 @@ from typing import Any
 class Policy:
     """Hosts that may be contacted beside loopback (stores and exporters of the configuration), and what was refused.
 
-    `why` opens the message of a refusal.
+    `why` opens the message of a refusal. `addresses` are those that the names were found to have.
     """
 
     allowed: frozenset[str] = frozenset()
+    addresses: set[str] = field(default_factory=lambda: set())
     why: str = "llm-simulator is offline in this mode"
     refused: Counter[str] = field(default_factory=lambda: Counter())
 
@@ -36,7 +39,7 @@ _installed = False
 def confine(allowed: frozenset[str] = frozenset(), why: str = Policy().why) -> Policy:
     """From now on this process reaches loopback and the `allowed` host names only."""
     global _policy, _installed
-    _policy = Policy(allowed, why)
+    _policy = Policy(allowed, why=why)
     if not _installed:
         sys.addaudithook(_hook)
         _installed = True
@@ -60,10 +63,30 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
         host = arguments[0]
     else:
         return
-    if host is None or is_local(host) or _text(host) in policy.allowed:
+    if host is None or is_local(host) or _text(host) in policy.allowed or _is_of_one(_text(host), policy):
         return
     policy.refused[_text(host)] += 1
     raise EgressRefused(f"{policy.why}: refused to contact {_text(host)!r}")
+
+
+def _is_of_one(address: str, policy: Policy) -> bool:
+    """Whether it is an address of an allowed name, as a connect has it once the name was looked up."""
+    if not policy.allowed or not is_address(address):
+        return False
+    if address not in policy.addresses:
+        for name in policy.allowed:
+            with suppress(OSError):
+                policy.addresses.update(str(found[4][0]) for found in socket.getaddrinfo(name, None))
+    return address in policy.addresses
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IP address, not a name."""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _text(host: str | bytes) -> str:

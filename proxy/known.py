@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Hashable
+from collections.abc import Callable, Collection, Hashable
 from copy import copy
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -42,6 +42,7 @@ class Known:
         "accepted",
         "call",
         "dialect",
+        "once",
     )
 
     def __init__(self, raw: RawRequest, matcher: Matcher) -> None:
@@ -53,6 +54,7 @@ class Known:
         self._checked = False
         self._problem: Condition | None = None
         self._objection: Condition | EllipsisType | None = ...
+        self.once = False  # no other call is equal to it
         self._stranger: tuple[bool, Condition | None] | None = None
 
     @property
@@ -65,6 +67,7 @@ class Known:
     def varied(self, occurrence: int) -> Known:
         """The same call, equal to none but its own occurrence: its simulated answer is another one each time."""
         other = copy(self)
+        other.once = True
         other._identity = blake2b(b"%b %d" % (self.identity, occurrence), digest_size=len(self.identity)).digest()
         return other
 
@@ -87,13 +90,17 @@ class Known:
             self._objection = self.problem() or self.dialect.validate(self.call)
         return self._objection
 
-    def stranger(self, models: Collection[str], *, strict: bool) -> Condition | None:
-        """The refusal of a model that neither the provider nor `models`, which are the same throughout a run, has."""
+    def stranger(
+        self, models: Collection[str], *, strict: bool, hidden: Callable[[str, str], bool] | None = None
+    ) -> Condition | None:
+        """The refusal of a model that neither the provider nor `models` has, or that is `hidden`; what these are is the same
+        for as long as it is remembered."""
         if self._stranger is None or self._stranger[0] is not strict:
             from llm_simulator.dialects.known_models import answered, unknown  # a replay does not ask
 
-            known = answered(self.call, models, strict)
-            self._stranger = strict, None if known else unknown(self.call, models)
+            call = self.call
+            known = answered(call, models, strict) and not (hidden is not None and hidden(call.provider, call.model))
+            self._stranger = strict, None if known else unknown(call, models, hidden)
         return self._stranger[1]
 
 
@@ -115,8 +122,8 @@ class Reader:
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
-        self._seen: _Recent[tuple[str, str, RawHeaders, bytes], Asked] = _Recent(SEEN_BYTES)
-        self._kept: _Recent[RawRequest, Known] = _Recent(KEPT_BYTES)
+        self._seen: Recent[tuple[str, str, RawHeaders, bytes], Asked] = Recent(SEEN_BYTES)
+        self._kept: Recent[RawRequest, Known] = Recent(KEPT_BYTES)
 
     def read(self, method: str, target: str, headers: RawHeaders, body: bytes) -> Asked:
         """The request, read.
@@ -143,7 +150,7 @@ class Reader:
         return known
 
 
-class _Recent(Generic[K, V]):
+class Recent(Generic[K, V]):
     """The most recently used values, as many as fit into so many bytes."""
 
     def __init__(self, limit: int) -> None:

@@ -22,8 +22,9 @@ from llm_simulator.proxy import convert
 from llm_simulator.proxy.door import Visit
 from llm_simulator.proxy.inflight import Loads
 from llm_simulator.proxy.known import Asked, Known, RawHeaders, Reader
+from llm_simulator.proxy.repeats import Repeats, spelled_times
 from llm_simulator.proxy.replay import Replayed, replay
-from llm_simulator.proxy.saying import condition_of, own_profiles, profile_named, times, told, with_pings
+from llm_simulator.proxy.saying import condition_of, own_profiles, profile_named, told, with_pings
 from llm_simulator.proxy.sessions import Occurrences
 from llm_simulator.simulator import decide as decisions
 from llm_simulator.simulator.draws import Draw
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from llm_simulator.profiles.profile import ErrorRate, Profile
     from llm_simulator.proxy.forwarding import Forwarding
     from llm_simulator.proxy.sockets import Dialogue
+    from llm_simulator.proxy.state import State
     from llm_simulator.simulator.engine import Engine, Place, Sayer, Simulated
 
 log = logging.getLogger("llm_simulator.calls")
@@ -55,8 +57,16 @@ class _Prepared:
 class Performer:
     """Answers calls for one server. What it holds is bounded: prepared answers by bytes, counters by number."""
 
-    def __init__(self, settings: Settings, cassette: Cassette | None, forwarding: Forwarding | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        cassette: Cassette | None,
+        forwarding: Forwarding | None,
+        state: State | None = None,
+    ) -> None:
+        """`state`: where several workers count together."""
         self._settings = settings
+        self._state = state
         self._cassette = cassette
         self._forwarding = forwarding
         self._reader = Reader(Matcher(settings.rules))
@@ -67,6 +77,7 @@ class Performer:
         self._profile: Profile | None = None  # of every simulated answer; None: as provider and model have it
         self._engines: dict[str, Engine] = {}  # by scenario, shared with all variants
         self._loads = Loads(settings.speed)
+        self._repeats = Repeats()
         self._recorded_models: set[str] = set()
         self._prepared: OrderedDict[tuple[int, str, bool], _Prepared] = OrderedDict()
         self._prepared_bytes = 0
@@ -79,7 +90,12 @@ class Performer:
         if settings.scenario not in self._engines:
             labelled = settings.label is Label.BODY
             self._engines[settings.scenario] = Engine(
-                settings.seed, settings.scenario, style=settings.style, labelled=labelled, profiles=self._profiles
+                settings.seed,
+                settings.scenario,
+                style=settings.style,
+                labelled=labelled,
+                profiles=self._profiles,
+                providers=settings.providers,
             )
         return self._engines[settings.scenario]
 
@@ -96,10 +112,36 @@ class Performer:
         other._profile = profile_named(profile, self._profiles) if profile else None
         other._loads = Loads(settings.speed)
         other._prepared, other._prepared_bytes = OrderedDict(), 0
+        other._repeats = Repeats()
         if self._forwarding is not None:
             replaces = settings.mode is Mode.RECORD
             other._forwarding = self._forwarding.variant(replace=replaces, scenario=settings.scenario)
         return other
+
+    def renewed(self, settings: Settings) -> Performer:
+        """One of another configuration; sessions, counts and the cassette are the same, what was read is read anew.
+
+        Raises:
+            ConfigError: a file of latency profiles is wrong.
+        """
+        other = self.variant(settings)
+        other._reader = Reader(Matcher(settings.rules))
+        other._profiles = own_profiles(settings)
+        other._engines = {}
+        return other
+
+    def _stranger(self, known: Known) -> Condition | None:
+        """The refusal of a model that is not there."""
+        providers = self._settings.providers
+        hidden = providers.hidden if providers is not None and providers.hides else None
+        return known.stranger(self._settings.models, strict=self._strict, hidden=hidden)
+
+    def unlisted(self, known: Known) -> Condition | None:
+        """The refusal of a model that is switched off, whether or not a call to it was recorded."""
+        providers, call = self._settings.providers, known.call
+        if providers is None or not call.model or not providers.hidden(call.provider, call.model):
+            return None
+        return self._stranger(known)
 
     def occurrence(self, asked: Asked) -> int:
         """Which one of equal calls this is (k); it is counted, unless its sender says."""
@@ -107,8 +149,16 @@ class Performer:
             return asked.visit.occurrence
         return self._occurrences.next(asked.session, asked.known.identity, asked.visit.attempt)
 
-    def _draw(self, asked: Asked) -> Draw:
-        return Draw(asked.visit.attempt, self.occurrence(asked))
+    async def counted(self, asked: Asked) -> int:
+        """`occurrence`, counted by all workers together."""
+        if self._state is None or asked.visit.occurrence is not None:
+            return self.occurrence(asked)
+        key = f"{asked.visit.attempt}:{asked.known.identity.hex()}:{asked.session}"
+        before: int = await self._state.step("occurrences", key, None)
+        return before
+
+    async def _draw(self, asked: Asked) -> Draw:
+        return Draw(asked.visit.attempt, await self.counted(asked))
 
     def shelf(self, session: str) -> Shelf:
         """What a session left behind."""
@@ -171,7 +221,7 @@ class Performer:
                 self._retain(known, hit, asked.session)
                 return self._replay(known, hit, adapted, entry)
             case decisions.Simulate():
-                stranger = known.stranger(self._settings.models, strict=self._strict)
+                stranger = self._stranger(known)
                 if stranger is not None and not await self._recorded(call):
                     return self.refuse(stranger, call, entry)
                 return await self._simulate(asked, entry)
@@ -216,10 +266,10 @@ class Performer:
                 settings = self._settings
                 return Played(hit.exchange, call, settings.rules, entry, dialect.event, settings.speed)
             case decisions.Simulate() if call.operation in dialect.converses:
-                stranger = asked.known.stranger(self._settings.models, strict=self._strict)
+                stranger = self._stranger(asked.known)
                 if stranger is not None and not await self._recorded(call):
                     return self.tell(stranger, call, entry)
-                return self._act(asked, entry)
+                return await self._act(asked, entry)
             case decisions.Refuse(condition=condition):
                 return self.tell(condition, call, entry)
             case decisions.Forward(record=record) if self._forwarding is not None:
@@ -227,12 +277,12 @@ class Performer:
             case _:
                 return await self._perform(decision, asked, entry, adapted=False)
 
-    def _act(self, asked: Asked, entry: Entry) -> Dialogue:
+    async def _act(self, asked: Asked, entry: Entry) -> Dialogue:
         from llm_simulator.proxy.dialogues import Acted
 
         known = asked.known
         entry.source = Source.SIMULATOR.value
-        draw = self._draw(asked)
+        draw = await self._draw(asked)
         place = self._place(asked.session, asked.visit.base_url)
         talk = self._engine.talk(known.call, known.dialect, known.identity, place)
 
@@ -319,7 +369,9 @@ class Performer:
         entry.source = Source.SIMULATOR.value
         known = asked.known
         call, identity = known.call, known.identity
-        draw = self._draw(asked)
+        draw = Draw(asked.visit.attempt, self.occurrence(asked)) if self._state is None else await self._draw(asked)
+        if say is None and (repeat := self._repeats.of(known)) is not None:
+            return repeat.answer(draw, entry)
         stateful = call.operation in known.dialect.stateful
         place = self._place(asked.session, asked.visit.base_url) if stateful else None
         await self.warm(known)
@@ -351,7 +403,10 @@ class Performer:
         for warning in made.warnings:
             extra.append(("x-llm-simulator-warning", warning))
             log.warning("%s %s: %s", call.provider, call.model, warning)
-        extra += times(made)
+        if say is None and work is None and not stateful and self._settings.speed == 0:
+            said = made.answer.headers + self._headers(Source.SIMULATOR, *extra)
+            self._repeats.keep(known, made, said, self._engine.lot(identity))
+        extra += spelled_times(made.ttft, made.total)
         if made.answer.status < 400:
             return _with_headers(made.answer, self._headers(Source.SIMULATOR, *extra))
         entry.source = Source.REFUSAL.value  # what it refers to is not there
@@ -363,7 +418,7 @@ class Performer:
         entry.virtual_ttft = entry.virtual_total = made.ttft
         entry.note = failure.condition or f"status {failure.status}"
         reply = dialects.of(call).refuse(condition_of(failure, call.provider), call)
-        named = (("x-llm-simulator-profile", made.profile), *times(replace(made, total=made.ttft)))
+        named = (("x-llm-simulator-profile", made.profile), *spelled_times(made.ttft, made.ttft))
         answer = _immediate(reply, self._headers(Source.FAULT, *named), Source.FAULT)
         due = 0.0 if self._settings.speed == 0 else made.ttft
         assert not isinstance(answer.chunks, AsyncIterator)
@@ -381,7 +436,7 @@ class Performer:
         known = self._reader.known(raw)
         call, dialect = known.call, known.dialect
         problem = known.objection() if self._strict else known.problem()
-        problem = problem or known.stranger(self._settings.models, strict=self._strict)
+        problem = problem or self._stranger(known)
         problem = problem or (None if call.operation in dialect.simulates else decisions.NOT_SIMULATED)
         if problem is not None:
             return dialect.refuse(problem, call)

@@ -65,14 +65,6 @@ def _told(profile: str, by: str, exact: bool | None, provider: str) -> Headers:
     return tuple(named)
 
 
-def times(made: Simulated) -> Headers:
-    """Last, since they alone differ between equal calls: the wire remembers how the fields before were spelled."""
-    return (
-        ("x-llm-simulator-ttft-ms", f"{made.ttft * 1e3:.3f}"),
-        ("x-llm-simulator-total-ms", f"{made.total * 1e3:.3f}"),
-    )
-
-
 def with_pings(made: Simulated, call: Call) -> Simulated:
     """With what the provider sends in long waits, where the answer has one."""
     beat = beat_of(call)

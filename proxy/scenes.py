@@ -6,10 +6,12 @@ The decision is `simulator/scenario.py`; this adds what it must be told (clock, 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,8 @@ from llm_simulator.types import Answer, Call, Condition, End, Headers, Outcome, 
 if TYPE_CHECKING:
     from llm_simulator.dialects.base import Ask
     from llm_simulator.proxy.sockets import Dialogue
+    from llm_simulator.proxy.state import State
+    from llm_simulator.simulator.casting import Cast, Playbill
     from llm_simulator.simulator.faults import Fault
     from llm_simulator.simulator.scenario import Chosen, Rule, Scenario
 
@@ -50,13 +54,15 @@ class Scene:
     Activating it again makes a new one, so a call in flight keeps what it began with.
     """
 
-    def __init__(self, scenario: Scenario, plain: Performer, settings: Settings, now: float) -> None:
-        """
+    def __init__(self, scenario: Scenario, plain: Performer, settings: Settings, now: float, serial: int = 0) -> None:
+        """`serial` tells activations apart where several workers count together.
+
         Raises:
             ConfigError: a rule names a latency profile that does not exist.
         """
         self.scenario = scenario
         self.started = now
+        self.serial = serial
         self._settings = replace(settings, scenario=scenario.name)
         self.plain = plain.variant(self._settings)
         self._performers: dict[str, Performer] = {}
@@ -94,19 +100,30 @@ class Scene:
 class Stage:
     """The performer of a server with the scenarios that it may play. `clock` gives seconds that never go back."""
 
-    def __init__(self, settings: Settings, plain: Performer, clock: Callable[[], float] = time.monotonic) -> None:
-        """
+    def __init__(
+        self,
+        settings: Settings,
+        plain: Performer,
+        clock: Callable[[], float] = time.monotonic,
+        state: State | None = None,
+    ) -> None:
+        """`state`: where several workers keep what they have in common; then call `join`, too.
+
         Raises:
             ConfigError: there is no scenario of the name that the settings give.
         """
         self._settings = replace(settings, scenario=library.NONE)
+        self.initial = settings.scenario
         plain = plain if settings.scenario == library.NONE else plain.variant(self._settings)
         self._plain = plain
         self._clock = clock
+        self._state = state
+        self._serials: dict[str, int] = {}  # of what was heard last for all calls ("") and for sessions
         self._scenes: dict[str, Scene] = {}
         self._of_session: OrderedDict[str, Scene | None] = OrderedDict()
         self._active: Scene | None = None
         self._bare = True  # no scenario but those that a call names itself
+        self._everyday = self._without(settings)
         self.read = plain.read
         self.unreadable = plain.unreadable
         self.refuse = plain.refuse
@@ -133,21 +150,121 @@ class Stage:
         Raises:
             ConfigError: there is none of this name.
         """
-        scene = self._begun(name, scenario)
+        self._put(session, name, self._begun(name, scenario))
+
+    def _put(self, session: str, name: str, scene: Scene | None) -> None:
         if session:
             self._of_session[session] = scene
             self._of_session.move_to_end(session)
             if len(self._of_session) > SESSIONS_LIMIT:
-                self._of_session.popitem(last=False)
+                forgotten, _ = self._of_session.popitem(last=False)
+                self._serials.pop(forgotten, None)
         else:
             self._active = scene
         if scene is not None:
             self._scenes[name] = scene
-        self._bare = self._active is None and not self._of_session
+        self._bare = self._active is None and not self._of_session and self._everyday is None
 
-    def _begun(self, name: str, given: Scenario | None = None) -> Scene | None:
+    def _without(self, settings: Settings) -> Scene | None:
+        """What calls without a scenario are under, where the configuration has something to say of their providers."""
+        if settings.providers is None:
+            return None
+        from llm_simulator.simulator.scenario import Scenario
+
+        return Scene(Scenario(library.NONE), self._plain, self._settings, self._clock())
+
+    def renewed(self, settings: Settings) -> Stage:
+        """One of another configuration. What is in force stays so, by its name, with its clock and its counts.
+
+        Raises:
+            ConfigError: the scenario in force is gone, or what the settings name is not there.
+        """
+        other = Stage(replace(settings, scenario=library.NONE), self._plain.renewed(settings), self._clock, self._state)
+        other.initial = settings.scenario
+        library.find(settings.scenario, settings.scenarios)
+        other._serials = self._serials
+        if self._active is not None:
+            other._active = other._again(self._active)
+        for session, scene in self._of_session.items():
+            try:
+                other._of_session[session] = other._again(scene) if scene is not None else None
+            except ConfigError as error:
+                log.warning("session %s has no scenario of its own any more: %s", session, error)
+        for name, scene in self._scenes.items():
+            with suppress(ConfigError):  # whoever names it is told
+                other._scenes[name] = other._again(scene)
+        other._bare = other._active is None and not other._of_session and other._everyday is None
+        return other
+
+    def _again(self, scene: Scene) -> Scene:
+        """A scenario of another configuration, as this one has it.
+
+        Raises:
+            ConfigError: this one has none of that name.
+        """
+        name = scene.scenario.name
+        try:
+            scenario = library.find(name, self._settings.scenarios)
+        except ConfigError as error:
+            raise ConfigError(f"scenario {name!r} is in force: {error}") from error
+        assert scenario is not None
+        made = Scene(scenario, self._plain, self._settings, scene.started, scene.serial)
+        made._calls = scene._calls
+        return made
+
+    async def switch(self, name: str, session: str = "") -> None:
+        """`activate` for all workers.
+
+        Raises:
+            ConfigError: there is no scenario of this name.
+        """
+        if self._state is None:
+            self.activate(name, session)
+            return
+        self._begun(name)
+        cast = await self._state.step("casting", "", {"do": "activate", "name": name, "session": session})
+        await self._state.publish("scenario", [session, cast])
+
+    async def join(self) -> None:
+        """Takes over what is in force at the other workers. `heard` must be told already of what they switch to."""
+        if self._state is None:
+            return
+        await self._state.step("casting", "", {"do": "begin", "name": self.initial})
+        bill: Playbill = (await self._state.values("casting"))[""]
+        self.heard("", bill["active"])
+        for session, cast in bill["sessions"].items():
+            self.heard(session, cast)
+
+    def heard(self, session: str, cast: Cast) -> None:
+        """What is in force from now on; what was overtaken on the way is known by its number."""
+        if cast["serial"] < self._serials.get(session, 0):
+            return
+        try:
+            self._put(session, cast["name"], self._begun(cast["name"], cast=cast))
+        except ConfigError as error:  # this worker was configured anew, and the sender was not yet, or the other way
+            log.error("scenario %r was switched on by another worker, but: %s", cast["name"], error)
+        else:
+            self._serials[session] = cast["serial"]
+
+    def _begun(self, name: str, given: Scenario | None = None, cast: Cast | None = None) -> Scene | None:
         scenario = given or library.find(name, self._settings.scenarios)
-        return Scene(scenario, self._plain, self._settings, self._clock()) if scenario is not None else None
+        if scenario is None:
+            return None
+        started, serial = (cast["started"], cast["serial"]) if cast else (self._clock(), 0)
+        return Scene(scenario, self._plain, self._settings, started, serial)
+
+    async def _named(self, name: str) -> None:
+        """All workers have a scenario that a call names from the same moment on."""
+        if self._state is None or name == library.NONE or name in self._scenes:
+            return
+        try:
+            self._begun(name)
+        except ConfigError:
+            return  # `_scene` says so
+        cast = await self._state.step("casting", "", {"do": "named", "name": name})
+        scene = self._begun(name, cast=cast)
+        if scene is not None and name not in self._scenes:
+            self._scenes[name] = scene
 
     def _scene(self, asked: Asked) -> Scene | None:
         """The scenario of a call: the one that it names, that of its session, the one in force."""
@@ -181,9 +298,13 @@ class Stage:
         Raises:
             SimulatorError: anything that `refusal` turns into an answer.
         """
-        scene = self._scene(asked)
+        if asked.visit.scenario:
+            await self._named(asked.visit.scenario)
+        scene = self._scene(asked) or self._everyday
         if scene is None:
             return await self._plain.converse(asked, entry)
+        if (unlisted := scene.plain.unlisted(asked.known)) is not None:
+            return scene.plain.tell(unlisted, asked.known.call, entry)
         asked, chosen = await self._chosen(scene, asked, entry)
         fault, rule = chosen.fault, chosen.rule
         if fault is not None and (fault.what or fault.status) and not _breaks(fault):
@@ -198,9 +319,13 @@ class Stage:
         return await (scene.performer(rule) if rule else scene.plain).converse(asked, entry)
 
     async def _played(self, asked: Asked, entry: Entry) -> Answer:
-        scene = self._scene(asked)
+        if asked.visit.scenario:
+            await self._named(asked.visit.scenario)
+        scene = self._scene(asked) or self._everyday
         if scene is None:
             return await self._plain.answer(asked, entry)
+        if (unlisted := scene.plain.unlisted(asked.known)) is not None:
+            return scene.plain.refuse(unlisted, asked.known.call, entry)
         asked, chosen = await self._chosen(scene, asked, entry)
         try:
             answer = await self._faulty(scene, chosen, asked, entry)
@@ -217,7 +342,13 @@ class Stage:
         from llm_simulator.simulator.scenario_when import Situation
 
         scenario, known, visit = scene.scenario, asked.known, asked.visit
-        occurrence = self._plain.occurrence(asked)
+        if self._state is None:
+            occurrence, calls = self._plain.occurrence(asked), scene.counted(asked.session)
+        else:
+            key = f"{scene.serial}:{asked.session}"
+            occurrence, calls = await asyncio.gather(
+                self._plain.counted(asked), self._state.step("scene_calls", key, None)
+            )
         if scenario.reads_prompt:
             await self._plain.warm(known)
         situation = Situation(
@@ -225,13 +356,15 @@ class Stage:
             known.identity,
             Draw(visit.attempt, occurrence),
             asked.session,
-            scene.counted(asked.session),
+            calls,
             self._clock() - scene.started,
             header(known.call.raw.headers, _RETRIES) != "",
             lambda: self._ask(known, asked.session),
         )
         chosen = choose(scenario, situation, self._lot(scene, known))
-        entry.scenario = scenario.name
+        if chosen.fault is None and self._everyday is not None:
+            chosen = self._configured(scene, chosen, known, situation.draw)
+        entry.scenario = "" if scenario.name == library.NONE else scenario.name
         entry.rule = chosen.rule.name if chosen.rule else ""
         if chosen.fault is not None:
             entry.fault, entry.priority = chosen.fault.name, chosen.fault.priority
@@ -239,6 +372,16 @@ class Stage:
             known = known.varied(occurrence)
         counted = Visit(visit.session, visit.attempt, occurrence, visit.scenario, visit.base_url)
         return Asked(known, counted, asked.session), chosen
+
+    def _configured(self, scene: Scene, chosen: Chosen, known: Known, draw: Draw) -> Chosen:
+        """With the error that the configuration has for some of these calls. What is asked of a provider is left alone: a
+        recording must not have holes."""
+        providers, rule = self._settings.providers, chosen.rule
+        mode = (rule.then.mode if rule is not None else None) or self._settings.mode
+        if providers is None or mode.forwards:
+            return chosen
+        call = known.call
+        return replace(chosen, fault=providers.failing(call.provider, call.model, self._lot(scene, known), draw))
 
     def _lot(self, scene: Scene, known: Known) -> Lot:
         return Lot(self._settings.seed, scene.scenario.name, known.identity)

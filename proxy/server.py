@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import socket
+import math
+import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -16,39 +18,41 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
-from llm_simulator import dialects
+from llm_simulator import __version__, dialects
+from llm_simulator.cassettes.base import DATABASES
 from llm_simulator.cassettes.cassette import Cassette
 from llm_simulator.cassettes.key import MATCHER_VERSION
 from llm_simulator.config import library
-from llm_simulator.config.settings import LOOPBACK_HOSTS, Settings
+from llm_simulator.config.settings import Settings
+from llm_simulator.dialects.resolve import PROVIDER_HOSTS
 from llm_simulator.errors import ConfigError
-from llm_simulator.proxy import egress
+from llm_simulator.proxy import egress, listening
 from llm_simulator.proxy.admin import Admin
+from llm_simulator.proxy.books import Own
+from llm_simulator.proxy.lane import Listener
+from llm_simulator.proxy.machines import MACHINES
 from llm_simulator.proxy.pacer import LATENESS_BUCKETS, Pacer
 from llm_simulator.proxy.perform import Performer
 from llm_simulator.proxy.scenes import Stage
 from llm_simulator.proxy.service import Service
-from llm_simulator.proxy.wire import Wire, no_delay
+from llm_simulator.proxy.state import Embedded, State
+from llm_simulator.proxy.wire import Wire
 from llm_simulator.redact import Redactor
 from llm_simulator.telemetry.observer import Observer
 
 if TYPE_CHECKING:  # a replay does not pay for what records and forwards
+    from llm_simulator.proxy.crew import Crew
     from llm_simulator.proxy.forwarding import Forwarding
+    from llm_simulator.proxy.metrics_port import MetricsPort
+    from llm_simulator.proxy.reload import Reloads
     from llm_simulator.recorder.writer import Recorder
+    from llm_simulator.telemetry.traces import Traces
 
 log = logging.getLogger("llm_simulator.server")
 
 KEEP_ALIVE_SECONDS = 75.0
 MAX_LINE_BYTES = 64 * 1024
 BACKLOG = 4096
-
-
-class _Listener(web.Server):
-    """aiohttp's low-level server with our own per-connection settings."""
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        no_delay(transport)
-        super().connection_made(handler, transport)
 
 
 class Server:
@@ -64,8 +68,12 @@ class Server:
         admin: Admin,
         service: Service,
         stage: Stage,
+        state: State,
+        crew: Crew | None = None,
     ) -> None:
         self.settings = settings
+        self.clean: Callable[[str], str] = str
+        self.state = state
         self.cassette = cassette
         self.recorder = recorder
         self.observer = observer
@@ -74,13 +82,26 @@ class Server:
         self._admin = admin
         self._service = service
         self.stage = stage
-        self._listener: _Listener | None = None
+        self.crew = crew
+        self._listener: Listener | None = None
+        self._metrics_port: MetricsPort | None = None
         self._servers: list[asyncio.Server] = []
         self.policy: egress.Policy | None = None
+        self.reloads: Reloads | None = None
 
     @classmethod
-    async def start(cls, settings: Settings, environ: Mapping[str, str], *, run: str = "", door: str = "") -> Server:
+    async def start(
+        cls,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        run: str = "",
+        door: str = "",
+        crew: Crew | None = None,
+    ) -> Server:
         """Opens the cassette, binds the port and serves. `door` is the token that an HTTPS_PROXY door will show.
+
+        `crew` are the other workers, where this is one of several.
 
         Raises:
             ConfigError: the settings do not go together, or the port is taken.
@@ -88,7 +109,7 @@ class Server:
         """
         check(settings)
         redactor = Redactor(environ)
-        observer = Observer(settings.journal_size)
+        observer = Observer(settings.journal_size, _traces(settings))
         cassette = await _open_cassette(settings, run)
         recorder = turns = None
         if settings.forwards:
@@ -101,28 +122,59 @@ class Server:
         forwarding = _forwarding(settings, recorder)
         pacer = Pacer()
         observer.metrics.lateness(LATENESS_BUCKETS, lambda: (pacer.late_counts, pacer.late_sum))
-        stage = Stage(settings, Performer(settings, cassette, forwarding))
-        admin = Admin(settings, cassette, observer, recorder, stage)
+        common = crew.state if crew is not None else None
+        stage = Stage(settings, Performer(settings, cassette, forwarding, common), state=common)
+        if crew is not None:
+            crew.enlist(observer, cassette, recorder)
+        admin = Admin(settings, cassette, observer, recorder, stage, crew.books if crew is not None else None)
         service = Service(settings, stage, admin, observer, Wire(pacer, settings.speed), redactor.text, door, turns)
-        server = cls(settings, cassette, recorder, forwarding, observer, admin, service, stage)
+        state = common or Embedded(MACHINES)
+        server = cls(settings, cassette, recorder, forwarding, observer, admin, service, stage, state, crew)
+        server.clean = redactor.text
+        if crew is not None:
+            state.subscribe("scenario", lambda message: server.stage.heard(message[0], message[1]))
         try:
+            await stage.join()
+            await server._configured(admin)
             await server._listen()
         except BaseException:
             await server._close_stores()
             raise
+        if server.reloads is not None and settings.watch and (crew is None or not crew.number):
+            server.reloads.watch()
         if not settings.forwards:
             server.policy = egress.confine(_stores(settings))
         return server
 
+    async def _configured(self, admin: Admin) -> None:
+        """Where its settings come from a file, the environment or flags, they can be taken anew."""
+        if self.settings.origin is None:
+            return
+        from llm_simulator.proxy.admin_config import pages
+        from llm_simulator.proxy.reload import Reloads
+
+        self.reloads = Reloads(self, self.settings.origin, check)
+        admin.add(pages(self, self.reloads))
+        await self.reloads.join()
+
+    def adopt(self, settings: Settings, stage: Stage) -> None:
+        """Another configuration, at once; calls in flight finish on what they began with."""
+        self._admin.renew(settings, stage)
+        self._service = self._service.renewed(settings, stage)
+        self.settings, self.stage = settings, stage
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await self._service.handle(request)
+
     @property
     def base_url(self) -> str:
-        host = "127.0.0.1" if self.settings.host in ("localhost", "0.0.0.0", "") else self.settings.host
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return listening.base_url(self.settings.host, self.port)
 
     async def _listen(self) -> None:
         limit = self.settings.max_body_bytes
-        self._listener = _Listener(
-            self._service.handle,
+        self._listener = Listener(
+            self._handle,
+            self._service.tickets,
             request_factory=_request_factory(limit),
             handler_cancellation=True,
             access_log=None,
@@ -132,13 +184,35 @@ class Server:
             max_field_size=MAX_LINE_BYTES,
         )
         loop = asyncio.get_running_loop()
-        for sock in bind(self.settings.host, self.settings.port):
+        accept = self._gate(self._listener)
+        for sock in listening.bind(self.settings.host, self.settings.port, shared=self.crew is not None):
             self.port = sock.getsockname()[1]
-            self._servers.append(await loop.create_server(self._listener, sock=sock, backlog=BACKLOG))
+            self._servers.append(await loop.create_server(accept, sock=sock, backlog=BACKLOG))
+        if self.crew is None and self.settings.metrics_port:
+            from llm_simulator.proxy.metrics_port import MetricsPort
+
+            doors = listening.bind(self.settings.host, self.settings.metrics_port)
+            self._metrics_port = await MetricsPort.open(doors, Own(self.observer).metrics)
+
+    def _gate(self, listener: Listener) -> Callable[[], asyncio.BaseProtocol]:
+        """What makes the protocol of a connection; each of several workers takes its share of `max_connections`."""
+        limit = self.settings.max_connections
+        if not limit:
+            return listener
+        share = math.ceil(limit / (self.crew.count if self.crew is not None else 1))
+        refused = partial(self.observer.metrics.count, "llm_connections_refused", "Connections above max_connections.")
+        return listening.Gate(listener, share, refused)
 
     async def settled(self, seconds: float) -> bool:
         """Waits until no call is being answered, at most so long; whether that is so. Then the journal has them all."""
         return await self._service.drained(seconds)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a greeting says of it."""
+        cassette = self.cassette
+        named = {"recordings": len(cassette), "cassette": cassette.where} if cassette is not None else {}
+        return {"base_url": self.base_url, "scenario": self.stage.active, **named}
 
     async def stop(self) -> None:
         """Lets running answers end within `drain_secs`, flushes the cassette.
@@ -146,10 +220,14 @@ class Server:
         Until then it goes on listening, so that a balancer sees `/ready` answer 503; new calls are refused with 503.
         """
         self._admin.draining = True
+        if self.reloads is not None:
+            await self.reloads.close()
         if not await self._service.drained(self.settings.drain_secs):
             log.warning("%d answers were still running after %g s", self._service.active, self.settings.drain_secs)
         for server in self._servers:
             server.close()
+        if self._metrics_port is not None:
+            await self._metrics_port.close()
         if self._listener is not None:
             self._listener.pre_shutdown()  # connections that are only kept alive end now, and are not waited for
             await self._listener.shutdown(timeout=0.1)
@@ -163,6 +241,8 @@ class Server:
             await self.recorder.close()
         if self.cassette is not None:
             await self.cassette.close()
+        if self.observer.traces is not None:
+            await self.observer.traces.close()
 
 
 def check(settings: Settings) -> None:
@@ -188,46 +268,28 @@ def check(settings: Settings) -> None:
             library.find(settings.scenario, settings.scenarios)
         except ConfigError as error:
             problems.append(f"scenario: {error}")
+    problems += _of_workers(settings)
     if settings.speed < 0:
         problems.append(f"speed is {settings.speed:g}; 0 (no waits) or above is allowed")
     if problems:
         raise ConfigError("\n".join(problems))
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets: both loopback addresses for a loopback name, else the one given.
-
-    Raises:
-        ConfigError: the address cannot be bound.
-    """
-    hosts = ("127.0.0.1", "::1") if host in LOOPBACK_HOSTS else (host,)
-    made: list[socket.socket] = []
-    for name in hosts:
-        try:
-            made.append(_bound(name, made[0].getsockname()[1] if made else port))
-        except OSError as error:
-            if made and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EADDRINUSE):
-                log.info("not listening on %s as well: %s", name, error.strerror)
-                continue
-            for sock in made:
-                sock.close()
-            raise ConfigError(f"cannot listen on {name} port {port}: {error.strerror or error}") from error
-    return made
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, port))
-    except BaseException:
-        sock.close()
-        raise
-    sock.setblocking(False)
-    return sock
+def _of_workers(settings: Settings) -> list[str]:
+    """What several workers cannot do."""
+    if settings.workers < 1:
+        return [f"workers is {settings.workers}; 1 or more is allowed"]
+    if settings.workers == 1:
+        return []
+    problems: list[str] = []
+    if not hasattr(os, "fork"):
+        problems.append(f"workers is {settings.workers}, and this system cannot fork: 1 is allowed")
+    if settings.writes and "://" not in settings.cassette and Path(settings.cassette).suffix not in DATABASES:
+        problems.append(
+            f"workers is {settings.workers}, and {settings.cassette!r} is a text cassette: several workers record into a "
+            f"database only ({', '.join(DATABASES)} or a URL). Record with one worker, or into a database and export it"
+        )
+    return problems
 
 
 async def _open_cassette(settings: Settings, run: str) -> Cassette | None:
@@ -255,10 +317,23 @@ def _forwarding(settings: Settings, recorder: Recorder | None) -> Forwarding | N
     return Forwarding(upstream, recorder, replace=settings.mode.value == "record", scenario=settings.scenario)
 
 
+def _traces(settings: Settings) -> Traces | None:
+    """
+    Raises:
+        ConfigError: the extra `otel` is not installed.
+    """
+    if not settings.otlp_endpoint:
+        return None
+    from llm_simulator.telemetry.traces import Traces
+
+    return Traces.to(settings.otlp_endpoint, settings.otlp_protocol, __version__, PROVIDER_HOSTS)
+
+
 def _stores(settings: Settings) -> frozenset[str]:
-    """Host names that an offline run may still contact: a database named by URL."""
+    """Host names that an offline run may still contact: a database named by URL, the collector of traces."""
     host = urlsplit(settings.cassette).hostname if "://" in settings.cassette else None
-    return frozenset({host}) if host else frozenset()
+    collector = urlsplit(settings.otlp_endpoint).hostname
+    return frozenset(name for name in (host, collector) if name)
 
 
 def _request_factory(limit: int) -> Callable[..., web.BaseRequest]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -18,10 +19,11 @@ from llm_simulator.errors import RequestError, SimulatorError, UpstreamError
 from llm_simulator.proxy.admin import Admin
 from llm_simulator.proxy.door import DOOR_HEADER, Guard, Visit
 from llm_simulator.proxy.known import Asked
+from llm_simulator.proxy.lane import Tickets
 from llm_simulator.proxy.scenes import Stage
 from llm_simulator.proxy.sockets import Dialogue, accept, is_upgrade
-from llm_simulator.proxy.wire import Delivery, Sent, Wire, sent
-from llm_simulator.telemetry.journal import Entry
+from llm_simulator.proxy.wire import Client, Delivery, Sent, Wire, sent
+from llm_simulator.telemetry.journal import Entry, printable
 from llm_simulator.telemetry.observer import Observer
 from llm_simulator.types import Answer, Call, Headers, Outcome, Source
 
@@ -58,18 +60,36 @@ class Service:
         self._admin = admin
         self._observer = observer
         self._wire = wire
-        self._clean = lru_cache(maxsize=4096)(clean)  # paths and models recur
+        self._clean = lru_cache(maxsize=4096)(lambda text: printable(clean(text)))  # paths and models recur
         self._mask = clean
-        self._guard = Guard(frozenset(settings.origins), frozenset(settings.hosts), settings.loopback, door)
+        self._door = door
+        self._guard = _guard(settings, door)
         self._loop = asyncio.get_running_loop()
+        self.tickets = Tickets(self._again if turns is None else None)
         self.active = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._elders: tuple[Service, ...] = ()  # of earlier configurations, while calls that they began go on
+
+    def renewed(self, settings: Settings, performer: Stage) -> Service:
+        """One of another configuration, on the same connections; this one ends what it has begun."""
+        other = copy(self)
+        other._elders = tuple(one for one in (*self._elders, self) if one.active)
+        other._settings, other._performer = settings, performer
+        other._wire = self._wire.at(settings.speed)
+        other._guard = _guard(settings, self._door)
+        other.active, other._idle = 0, asyncio.Event()
+        other._idle.set()
+        if self._turns is None:
+            other.tickets.begin = other._again
+        other.tickets.forget()
+        self.tickets = Tickets(None)
+        return other
 
     async def drained(self, seconds: float) -> bool:
         """Waits until no call is being answered, at most so long; whether that is so."""
         try:
-            await asyncio.wait_for(self._idle.wait(), seconds)
+            await asyncio.wait_for(asyncio.gather(*(one._idle.wait() for one in (*self._elders, self))), seconds)
         except TimeoutError:
             return False
         return True
@@ -117,21 +137,52 @@ class Service:
             asked = self._performer.read(method, _origin_form(request.raw_path), request.raw_headers, body)
         except RequestError as error:
             asked, problem = self._performer.unreadable(method), error
+        client = Client.of(request)
+        if is_upgrade(request):
+            return await self._respond(client, asked, problem, started, origin, request)
+        if problem is None and not origin:
+            self.tickets.keep(request, client, asked)
+        return await self._respond(client, asked, problem, started, origin)
+
+    async def _again(self, asked: Asked, client: Client) -> Sent:
+        """The answer to a request that was read before (`proxy/lane.py`)."""
+        self.active += 1
+        self._idle.clear()
+        try:
+            response = await self._respond(client, asked, None, self._loop.time())
+        finally:
+            self.active -= 1
+            if not self.active:
+                self._idle.set()
+        assert isinstance(response, Sent)  # no WebSocket comes this way
+        return response
+
+    async def _respond(
+        self,
+        client: Client,
+        asked: Asked,
+        problem: RequestError | None,
+        started: float,
+        origin: str = "",
+        handshake: web.BaseRequest | None = None,
+    ) -> web.StreamResponse:
         entry = self._entry(asked.known.call, asked.visit)
         try:
-            answer = await self._answer(asked, entry, problem, upgrade=is_upgrade(request))
+            answer = await self._answer(asked, entry, problem, upgrade=handshake is not None)
         except asyncio.CancelledError:  # the client left before there was a response head
+            entry.settle()
             entry.outcome = Outcome.CLIENT_GONE.value
             entry.duration = self._loop.time() - started
             self._observer.add(entry)
             raise
         if not isinstance(answer, Answer):
-            return await self._converse(request, answer, entry, started)
+            assert handshake is not None
+            return await self._converse(handshake, answer, entry, started)
         if answer.source in (Source.MISS, Source.REFUSAL):
             answer = self._masked(answer)
         if origin:
             answer = replace(answer, headers=answer.headers + _cors(origin))
-        return await self._send(request, answer, entry, started)
+        return await self._send(client, answer, entry, started)
 
     def _masked(self, answer: Answer) -> Answer:
         """Our own words about a request, which clients log: without its secrets, and as long as before."""
@@ -152,7 +203,10 @@ class Service:
             if content.is_eof():  # it came with the head, as most do
                 data = content.read_nowait()
                 return (data, None) if len(data) <= limit else (b"", _too_large(limit))
-            return await request.read(), None
+            async with asyncio.timeout(self._settings.request_timeout_secs):
+                return await request.read(), None
+        except TimeoutError:
+            return b"", _too_slow(self._settings.request_timeout_secs)
         except web.HTTPRequestEntityTooLarge:
             return b"", _too_large(limit)
 
@@ -168,6 +222,7 @@ class Service:
             status=0,
             source=Source.REFUSAL.value,
             session=self._clean(visit.session) if visit.session else "",
+            asked=call if self._observer.traces is not None else None,
         )
 
     async def _converse(
@@ -179,6 +234,7 @@ class Service:
             return await accept(request, dialogue, self._performer.headers(Source(entry.source), entry.scenario))
         finally:
             entry.duration = self._loop.time() - started
+            entry.settle()
             self._observer.add(entry)
 
     async def _answer(
@@ -200,13 +256,13 @@ class Service:
             log.exception("%s %s: a bug in llm-simulator", entry.method, entry.path)
             return self._performer.refusal(SimulatorError(f"internal error: {type(error).__name__}"), call, entry)
 
-    async def _send(self, request: web.BaseRequest, answer: Answer, entry: Entry, started: float) -> Sent:
+    async def _send(self, client: Client, answer: Answer, entry: Entry, started: float) -> Sent:
         delivery = Delivery(started)
         entry.status = answer.status
         try:
-            return await self._wire.send(request, answer, delivery)
+            return await self._wire.send(client, answer, delivery)
         except UpstreamError:
-            return self._wire.cut(request, answer)
+            return self._wire.cut(client, answer)
         except ConnectionError:
             _left(entry)
             return sent(answer.status, False)
@@ -221,6 +277,10 @@ class Service:
             if entry.differs:
                 entry.differs = self._mask(entry.differs)
             self._observer.add(entry)
+
+
+def _guard(settings: Settings, door: str) -> Guard:
+    return Guard(frozenset(settings.origins), frozenset(settings.hosts), settings.loopback, door)
 
 
 def _left(entry: Entry) -> None:
@@ -239,6 +299,10 @@ def _origin_form(target: str) -> str:
 
 def _too_large(limit: int) -> RequestError:
     return RequestError("body_too_large", f"the request body is larger than {limit} bytes", status=413)
+
+
+def _too_slow(seconds: float) -> RequestError:
+    return RequestError("request_timeout", f"the request body was not here after {seconds:g} seconds", status=408)
 
 
 def _cors(origin: str) -> Headers:

@@ -29,6 +29,7 @@ class Machine:
     name: str
     step: Step
     limit: int = 10_000
+    session: Callable[[str], str] | None = None  # of a key, where what is kept ends with its session
 
 
 class State(Protocol):
@@ -44,6 +45,10 @@ class State(Protocol):
 
     async def values(self, machine: str) -> Mapping[str, JSON]:
         """All keys of a machine with their values, the least recently used first."""
+        ...
+
+    async def forget(self, sessions: list[str]) -> None:
+        """All that is kept of these sessions is gone."""
         ...
 
     async def publish(self, topic: str, message: JSON) -> None:
@@ -82,6 +87,22 @@ class Embedded:
 
     async def values(self, machine: str) -> Mapping[str, JSON]:
         return dict(self._values[machine])
+
+    def keys(self, machine: str) -> list[str]:
+        """All keys of a machine."""
+        return list(self._values[machine])
+
+    def forget_at_once(self, sessions: list[str]) -> None:
+        """`forget` for who need not wait."""
+        gone = frozenset(sessions)
+        for name, machine in self._machines.items():
+            if machine.session is not None:
+                values = self._values[name]
+                for key in [key for key in values if machine.session(key) in gone]:
+                    del values[key]
+
+    async def forget(self, sessions: list[str]) -> None:
+        self.forget_at_once(sessions)
 
     async def publish(self, topic: str, message: JSON) -> None:
         self.tell(topic, message)

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import assert_never
 
 from aiohttp import web
+from aiohttp.base_protocol import BaseProtocol
 
 from llm_simulator.proxy.pacer import Pacer
 from llm_simulator.types import Answer, Chunk, End, Headers
@@ -32,6 +33,36 @@ HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 """RFC 9110, 7.6.1: these belong to one connection and are never passed on."""
+
+
+class Client:
+    """Who is answered: what the wire must know of a request, and its connection."""
+
+    __slots__ = ("_protocol", "keep_alive", "method", "version")
+
+    def __init__(self, method: str, version: tuple[int, int], keep_alive: bool, protocol: BaseProtocol) -> None:
+        self.method = method
+        self.version = version
+        self.keep_alive = keep_alive
+        self._protocol = protocol
+
+    @classmethod
+    def of(cls, request: web.BaseRequest) -> Client:
+        version = request.version
+        return cls(request.method, (version.major, version.minor), bool(request.keep_alive), request.protocol)
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """None once the client is gone."""
+        return self._protocol.transport
+
+    async def drain(self) -> None:
+        """Returns when most of what was written is sent.
+
+        Raises:
+            ConnectionError: the client is gone.
+        """
+        await self._protocol._drain_helper()  # what aiohttp's writer does  # pyright: ignore[reportPrivateUsage]
 
 
 class Sent(web.StreamResponse):
@@ -78,40 +109,44 @@ class Wire:
         self._loop = asyncio.get_running_loop()
         self._pace = _pace(speed)
 
-    async def send(self, request: web.BaseRequest, answer: Answer, delivery: Delivery) -> Sent:
+    def at(self, speed: float) -> Wire:
+        """The same at another speed."""
+        return Wire(self._pacer, speed)
+
+    async def send(self, client: Client, answer: Answer, delivery: Delivery) -> Sent:
         """Sends `answer`, its chunks due relative to `delivery.started`; returns when the body has ended.
 
         Raises:
             ConnectionError: the client is gone.
         """
-        framing = Framing.of(request, answer)
+        framing = Framing.of(client, answer)
         head = framing.head(answer)
         chunks = answer.chunks
         pace = self._pace if answer.speed is None else _pace(answer.speed)
         if isinstance(chunks, AsyncIterator):
-            await self._relay(request, head, chunks, framing, delivery)
+            await self._relay(client, head, chunks, framing, delivery)
         elif not pace:
-            await self._at_once(request, head, chunks, framing, delivery)
+            await self._at_once(client, head, chunks, framing, delivery)
         else:
-            await self._pace_out(request, head, answer, iter(chunks), framing, delivery, pace)
-        keep = await self._end(request, answer.end, framing, delivery)
+            await self._pace_out(client, head, answer, iter(chunks), framing, delivery, pace)
+        keep = await self._end(client, answer.end, framing, delivery)
         return sent(answer.status, keep)
 
-    def cut(self, request: web.BaseRequest, answer: Answer) -> Sent:
+    def cut(self, client: Client, answer: Answer) -> Sent:
         """Ends a body in the middle, as its upstream did: the client must not take it for a whole one."""
-        if request.transport is not None:
-            _cut(request.transport)
+        if client.transport is not None:
+            _cut(client.transport)
         return sent(answer.status, False)
 
     async def _relay(
         self,
-        request: web.BaseRequest,
+        client: Client,
         head: bytes,
         chunks: AsyncIterator[Chunk],
         framing: Framing,
         delivery: Delivery,
     ) -> None:
-        transport = _transport(request)
+        transport = _transport(client)
         transport.write(head)
         try:
             async for chunk in chunks:
@@ -123,16 +158,16 @@ class Wire:
                 delivery.last = now
                 delivery.size += len(chunk.data)
                 if transport.get_write_buffer_size() > HIGH_WATER:
-                    await request.writer.drain()
+                    await client.drain()
         finally:
             if isinstance(chunks, AsyncGenerator):
                 await chunks.aclose()  # now, not when it is collected: what it records belongs to this call
 
     async def _at_once(
-        self, request: web.BaseRequest, head: bytes, chunks: Iterable[Chunk], framing: Framing, delivery: Delivery
+        self, client: Client, head: bytes, chunks: Iterable[Chunk], framing: Framing, delivery: Delivery
     ) -> None:
         """Without waits: in writes as large as a slow reader may leave behind."""
-        transport = _transport(request)
+        transport = _transport(client)
         if transport.is_closing():
             raise ConnectionResetError("client gone")
         pieces, size = [head], 0
@@ -142,7 +177,7 @@ class Wire:
             if size > HIGH_WATER:
                 self._write(transport, pieces, size, delivery)
                 pieces, size = [], 0
-                await request.writer.drain()
+                await client.drain()
                 await asyncio.sleep(0)  # a long answer must not keep the others from theirs
                 if transport.is_closing():
                     raise ConnectionResetError("client gone")
@@ -161,7 +196,7 @@ class Wire:
 
     async def _pace_out(
         self,
-        request: web.BaseRequest,
+        client: Client,
         head: bytes,
         answer: Answer,
         chunks: Iterator[Chunk],
@@ -169,15 +204,15 @@ class Wire:
         delivery: Delivery,
         pace: float,
     ) -> None:
-        stream = _Paced(_transport(request), head, chunks, framing, delivery, pace)
+        stream = _Paced(_transport(client), head, chunks, framing, delivery, pace)
         first = stream.first_due(answer.head_due)
         now = self._loop.time()
         following = stream.advance(now) if first <= now else first
         if following is not None:
             await self._pacer.run(following, stream.advance)
 
-    async def _end(self, request: web.BaseRequest, end: End, framing: Framing, delivery: Delivery) -> bool:
-        transport = _transport(request)
+    async def _end(self, client: Client, end: End, framing: Framing, delivery: Delivery) -> bool:
+        transport = _transport(client)
         match end:
             case End.COMPLETE:
                 if framing.chunked:
@@ -273,14 +308,14 @@ class Framing:
     terminated: bool = False
 
     @classmethod
-    def of(cls, request: web.BaseRequest, answer: Answer) -> Framing:
+    def of(cls, client: Client, answer: Answer) -> Framing:
         if not answer.status:
             return cls(False, False, 0, False, False, False, "")
         lines, length = _spelled(answer.headers)
-        headless = request.method == "HEAD" or answer.status in _NO_BODY
-        chunked = length is None and not headless and request.version >= (1, 1)
+        headless = client.method == "HEAD" or answer.status in _NO_BODY
+        chunked = length is None and not headless and client.version >= (1, 1)
         closes = length is None and not headless and not chunked
-        keep = request.keep_alive and not closes and answer.end is End.COMPLETE
+        keep = client.keep_alive and not closes and answer.end is End.COMPLETE
         ends = chunked and answer.end is End.COMPLETE
         return cls(chunked, length is not None, length or 0, headless, keep, ends, lines)
 
@@ -317,8 +352,8 @@ def _pace(speed: float) -> float:
     return 0.0 if speed == 0 else 1.0 / speed
 
 
-def _transport(request: web.BaseRequest) -> asyncio.Transport:
-    transport = request.transport
+def _transport(client: Client) -> asyncio.Transport:
+    transport = client.transport
     if transport is None:
         raise ConnectionResetError("client gone")
     return transport

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from llm_simulator.dialects import limits
 from llm_simulator.dialects.base import Ask, Desk, Dialect, Shelf, Talk
@@ -20,6 +21,7 @@ from llm_simulator.profiles.profile import ErrorRate
 from llm_simulator.simulator.draws import FIRST, Draw, Lot, Stratified
 from llm_simulator.simulator.generate import PLAIN, Generated, Style, generate
 from llm_simulator.simulator.prepared import Prepared, Shared, at_due, length_for, lengths, usage_of, with_length
+from llm_simulator.simulator.providers import Providers
 from llm_simulator.simulator.rng import keyed
 from llm_simulator.simulator.schedule import paced
 from llm_simulator.simulator.shelf import MemoryShelf
@@ -52,12 +54,16 @@ SHARED_TOKENS = 2000
 _CALL_BYTES, _PIECE_BYTES, _FRAME_BYTES, _CHUNK_BYTES = 2000, 8, 300, 72  # kept of a call, a token, a frame, a chunk
 
 
+Timing = Callable[[Stratified], tuple[float, float]]
+
+
 @dataclass(frozen=True, slots=True)
 class Simulated:
     """An answer of the engine; `ttft` and `total` are virtual seconds, known before a byte is sent.
 
     `usage` and `completion` are empty for operations that generate nothing (lists of models). `by` is the pattern by which
-    a profile was found that does not name the model itself. `timed` is the profile with all that it says.
+    a profile was found that does not name the model itself. `timed` is the profile with all that it says, `timing` gives
+    `ttft` and `total` of the same answer for another chance.
     """
 
     answer: Answer
@@ -69,6 +75,7 @@ class Simulated:
     completion: Completion | None = None
     by: str = ""
     timed: Profile | None = None
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +104,16 @@ class Engine:
         style: Style = PLAIN,
         labelled: bool = False,
         profiles: Iterable[Profile] = (),
+        providers: Providers | None = None,
     ) -> None:
-        """`profiles` are the user's own; they go before the shipped ones."""
+        """`profiles` are the user's own; they go before the shipped ones. `providers` is what is said of some models."""
         own = tuple(profiles)
         self._seed = seed
         self._scenario = scenario
         self._created_base = created_base
         self._style = style
         self._labelled = labelled
+        self._providers = providers
         self._picks = Picks(own) if own else SHIPPED
         self._kept: OrderedDict[tuple[object, ...], Prepared] = OrderedDict()
         self._kept_bytes = 0
@@ -144,8 +153,9 @@ class Engine:
         if picked is None:
             return Simulated(self._answer(prepared, at_due(prepared.reply.body)), 0.0, 0.0, prepared.usage)
         timed = picked.profile
-        chance = Stratified(Lot(self._seed, self._scenario, identity), draw, "latency")
-        ttft, total, chunks = self._timed(timed, prepared, call, dialect, chance, at_once)
+        chance = Stratified(self.lot(identity), draw, "latency")
+        timing = self._timing(timed, prepared)
+        ttft, total, chunks = self._timed(timed, timing, prepared, call, dialect, chance, at_once)
         return Simulated(
             self._answer(prepared, chunks),
             ttft,
@@ -156,7 +166,12 @@ class Engine:
             prepared.completion,
             picked.by,
             timed,
+            timing,
         )
+
+    def lot(self, identity: bytes) -> Lot:
+        """What a call's chances are drawn from."""
+        return Lot(self._seed, self._scenario, identity)
 
     def failure(self, made: Simulated, identity: bytes, draw: Draw) -> ErrorRate | None:
         """Whether this call ends in one of the failures that its profile has rates of, and in which."""
@@ -170,19 +185,32 @@ class Engine:
                 return error
         return None
 
+    @staticmethod
+    def _timing(timed: Profile, prepared: Prepared) -> Timing:
+        if isinstance(prepared.reply.body, bytes):
+            return partial(timed.whole, prepared.steps)
+        return partial(timed.whole, 0) if prepared.completion is None else partial(timed.outline, prepared.steps)
+
     def _timed(
-        self, timed: Profile, prepared: Prepared, call: Call, dialect: Dialect, chance: Stratified, at_once: bool
+        self,
+        timed: Profile,
+        timing: Timing,
+        prepared: Prepared,
+        call: Call,
+        dialect: Dialect,
+        chance: Stratified,
+        at_once: bool,
     ) -> tuple[float, float, Iterable[Chunk]]:
         """TTFT, total and the chunks of an answer, each with its time."""
         body = prepared.reply.body
         if isinstance(body, bytes):
-            ttft, total = timed.whole(prepared.steps, chance)
+            ttft, total = timing(chance)
             return ttft, total, (Chunk(total, body),)
         if prepared.completion is None:
-            ttft, total = timed.whole(0, chance)
+            ttft, total = timing(chance)
             return ttft, total, at_due(body, 0.0 if at_once else total)
         if at_once:
-            ttft, total = timed.outline(prepared.steps, chance)
+            ttft, total = timing(chance)
             return ttft, total, self._hurried(prepared, call, dialect)
         timings = timed.generate_streaming_timings(prepared.steps, chance)
         return timings.ttft, timings.total, paced(self._frames(prepared, call, dialect), timings, prepared.tokens)
@@ -209,7 +237,8 @@ class Engine:
         ask = limits.within(dialect.ask(call), call)
         lot = Lot(self._seed, self._scenario, identity)
         profile = self._pick(call).profile
-        made = say(call, ask) if say else generate(ask, call.model, lot, length_for(profile, lot), self._style)
+        style, labelled = self._voice(call)
+        made = say(call, ask) if say else generate(ask, call.model, lot, length_for(profile, lot), style)
         completion = Completion(
             id=self._seed_of(identity).hex(),
             created=self._created(identity),
@@ -217,9 +246,16 @@ class Engine:
             choices=made.choices,
             usage=usage_of(ask, made, profile),
             fingerprint=f"{keyed(self._seed, 'fingerprint', call.model):016x}"[:10],
-            labelled=self._labelled,
+            labelled=labelled,
         )
         return completion, (*ask.warnings, *made.warnings)
+
+    def _voice(self, call: Call) -> tuple[Style, bool]:
+        """How an answer sounds, and whether it says that it is simulated."""
+        if self._providers is None:
+            return self._style, self._labelled
+        found = self._providers.of(call.provider, call.model)
+        return found.style or self._style, self._labelled if found.labelled is None else found.labelled
 
     def _seed_of(self, identity: bytes, *more: int) -> bytes:
         """16 bytes that ids are made from."""
@@ -258,7 +294,8 @@ class Engine:
         return self._conditioned(prepared, call, dialect)
 
     def _pick(self, call: Call, *, cached: bool = False) -> Picked:
-        return self._picks.of(call.provider, call.model, call.family, stream=call.stream, cached=cached)
+        picked = self._picks.of(call.provider, call.model, call.family, stream=call.stream, cached=cached)
+        return picked if self._providers is None else self._providers.timed(picked, call.provider, call.model)
 
     def _conditioned(self, prepared: Prepared, call: Call, dialect: Dialect) -> Prepared:
         """With the profile of a prompt of this length and as much of it cached as the answer says, where that matters."""
@@ -285,6 +322,8 @@ class Engine:
         if usage is not None and call.provider not in _COUNTED:
             usage = replace(usage, exact=False)
         picked = self._picks.of(call.provider, call.model, call.family, operation=call.operation, stream=call.stream)
+        if self._providers is not None and not call.operation.startswith("models."):
+            picked = self._providers.timed(picked, call.provider, call.model, generates=False)
         return Prepared(reply, with_length(reply), picked, told=usage)
 
     def _stateful(

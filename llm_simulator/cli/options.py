@@ -63,6 +63,7 @@ _OPTIONS = (
         "--explain", is_flag=True, default=None, help="name the rules by which a request equals its recording"
     ),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="default info"),
+    click.option("--log-format", type=click.Choice(["text", "json"]), help="json: one object a line (default text)"),
 )
 
 

@@ -85,7 +85,7 @@ async def _run(settings: Settings, cmd: list[str], *, isolated: bool, proxied: b
     from llm_simulator.redact import Redactor
     from llm_simulator.telemetry import log
 
-    log.set_up(settings.log_level, Redactor(os.environ).text)
+    log.set_up(settings.log_level, Redactor(os.environ).text, settings.log_format)
     proxy = Proxied.prepare(settings) if proxied else None
     server = await Server.start(settings, os.environ, run=uuid.uuid4().hex, door=proxy.token if proxy else "")
     refusing: Refusing | None = None

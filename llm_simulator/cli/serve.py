@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import logging
 import os
 import secrets
 import signal
+import sys
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +17,14 @@ import click
 
 from llm_simulator.cli.options import settings_of, shared
 from llm_simulator.config.settings import Settings
+from llm_simulator.errors import ConfigError
 from llm_simulator.types import Mode
 
 if TYPE_CHECKING:
     from llm_simulator.proxy.capture import Door
     from llm_simulator.proxy.server import Server
+
+log = logging.getLogger("llm_simulator.serve")
 
 DEMO = "demo.yaml"
 
@@ -28,6 +33,7 @@ DEMO = "demo.yaml"
 @shared
 @click.option("--host", "-H", help="address to listen on (default 127.0.0.1 and ::1)")
 @click.option("--port", "-p", type=click.IntRange(0, 65535), help="port to listen on (default 8080; 0: a free one)")
+@click.option("--workers", type=click.IntRange(1, 1024), help="processes that serve the port together (default 1)")
 @click.option(
     "--proxy-port", type=click.IntRange(0, 65535), help="also open an HTTPS_PROXY door on this port (loopback)"
 )
@@ -52,7 +58,10 @@ def command(
 ) -> None:
     """Serve on a local port. Without --cassette the shipped demo cassette is open (mode auto)."""
     settings = settings_of(**options, hosts=hosts or None, origins=origins or None, profiles=profiles or None)
-    asyncio.run(_serve(_with_demo(settings), proxy_port))
+    settings = _with_demo(settings)
+    if settings.workers > 1:
+        sys.exit(_supervise(settings, proxy_port))
+    asyncio.run(_serve(settings, proxy_port))
 
 
 def _with_demo(settings: Settings) -> Settings:
@@ -63,12 +72,29 @@ def _with_demo(settings: Settings) -> Settings:
     return with_flags(settings, cassette=str(resources.files("llm_simulator.cassettes") / DEMO))
 
 
+def _supervise(settings: Settings, proxy_port: int | None) -> int:
+    """With several workers; the exit code."""
+    from llm_simulator.proxy.server import check
+    from llm_simulator.proxy.workers import supervise
+    from llm_simulator.redact import Redactor
+    from llm_simulator.telemetry.log import set_up
+
+    if proxy_port is not None:
+        raise ConfigError(f"--proxy-port needs one worker, and workers is {settings.workers}")
+    check(settings)
+    set_up(settings.log_level, Redactor(os.environ).text, settings.log_format)
+    code = supervise(settings, os.environ, lambda settings, facts: _say(settings, _greeting(settings, facts)))
+    _say(settings, "stopped")
+    return code
+
+
 async def _serve(settings: Settings, proxy_port: int | None) -> None:
     from llm_simulator.proxy.server import Server
+    from llm_simulator.proxy.worker import settle
     from llm_simulator.redact import Redactor
-    from llm_simulator.telemetry import log
+    from llm_simulator.telemetry.log import set_up
 
-    log.set_up(settings.log_level, Redactor(os.environ).text)
+    set_up(settings.log_level, Redactor(os.environ).text, settings.log_format)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -80,10 +106,10 @@ async def _serve(settings: Settings, proxy_port: int | None) -> None:
     try:
         if authority is not None:
             door = await _open_door(server, token, authority, proxy_port or 0)
-        _settle()
-        click.echo(_greeting(server, door), err=True)
+        settle()
+        _say(settings, _greeting(settings, server.facts, door))
         await stopping.wait()
-        click.echo("stopping: no new calls, running answers end", err=True)
+        _say(settings, "stopping: no new calls, running answers end")
     finally:
         await _stop(server, door)
 
@@ -110,23 +136,27 @@ async def _stop(server: Server, door: Door | None) -> None:
             click.echo(f"exchanges that could not be stored: {server.recorder.failed}", err=True)
 
 
-def _settle() -> None:
-    """What the start made stays: it is not looked at again, and a full collection, which stops all streams, is rare."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+def _say(settings: Settings, text: str) -> None:
+    """To whoever started us: a record of the log where each line is one."""
+    if settings.log_format == "json":
+        log.info("%s", text)
+    else:
+        click.echo(text, err=True)
 
 
-def _greeting(server: Server, door: Door | None) -> str:
-    settings: Settings = server.settings
-    recordings = len(server.cassette) if server.cassette is not None else 0
-    scenario = "" if server.stage.active == "default" else f", scenario {server.stage.active}"
+def _greeting(settings: Settings, facts: Mapping[str, Any], door: Door | None = None) -> str:
+    base_url, recordings = facts["base_url"], facts.get("recordings", 0)
+    scenario = "" if facts["scenario"] == "default" else f", scenario {facts['scenario']}"
+    workers = f", {settings.workers} workers" if settings.workers > 1 else ""
     lines = [
-        f"llm-simulator serves {server.base_url} (mode {settings.mode.value}, seed {settings.seed}{scenario})",
-        f"  cassette  {server.cassette.where if server.cassette is not None else 'none'} ({recordings} recordings)",
-        f"  OpenAI    OPENAI_BASE_URL={server.base_url}/v1",
-        f"  Anthropic ANTHROPIC_BASE_URL={server.base_url}",
-        f"  any host  {server.base_url}/api.example.com/...",
+        f"llm-simulator serves {base_url} (mode {settings.mode.value}, seed {settings.seed}{scenario}{workers})",
+        f"  cassette  {facts.get('cassette', 'none')} ({recordings} recordings)",
+        f"  OpenAI    OPENAI_BASE_URL={base_url}/v1",
+        f"  Anthropic ANTHROPIC_BASE_URL={base_url}",
+        f"  any host  {base_url}/api.example.com/...",
     ]
+    if settings.metrics_port:
+        lines.append(f"  metrics   port {settings.metrics_port}, /metrics")
     if door is not None:
         lines.append(f'  proxy     eval "$(llm-simulator ca env --proxy {door.url})"')
     return "\n".join(lines)

@@ -52,7 +52,7 @@ def _is_path(text: str) -> str:
     return text
 
 
-def _is_kind(text: str) -> str:
+def is_kind(text: str) -> str:
     """The name of a fault that an answer can be.
 
     Raises:
@@ -63,7 +63,7 @@ def _is_kind(text: str) -> str:
     if faults_broken.find(text) is not None or known(text):
         return text
     near = get_close_matches(text, _kinds(), 3, 0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = f"; did you mean {' or '.join(near)}?" if near else "."
     raise ValueError(
         f"no fault of this name{hint} Allowed are the conditions of docs/errors.md, {', '.join(common())}, and the "
         f"breaks {', '.join(sorted({*faults_broken.WAYS, *faults_broken.ALIASES}))}"
@@ -81,7 +81,7 @@ Strings = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Regex = Annotated[str, AfterValidator(_is_regex)]
 Template = Annotated[str, AfterValidator(_is_template)]
 JsonPath = Annotated[str, AfterValidator(_is_path)]
-Kind = Annotated[str, AfterValidator(_is_kind)]
+Kind = Annotated[str, AfterValidator(is_kind)]
 RuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$")]
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 

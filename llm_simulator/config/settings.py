@@ -14,12 +14,22 @@ from llm_simulator.simulator.style import PLAIN, Style
 from llm_simulator.types import Mode
 
 if TYPE_CHECKING:
+    from llm_simulator.simulator.breaker import Breaking
+    from llm_simulator.simulator.keys import KeyRules
+    from llm_simulator.simulator.policies import LimitRules
+    from llm_simulator.config.load import Origin
+    from llm_simulator.simulator.providers import Providers
     from llm_simulator.simulator.scenario import Scenario
+    from llm_simulator.simulator.slots import Line
 
 MEBIBYTE = 1 << 20
 
 
 def _no_upstreams() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+def _no_lines() -> Mapping[str, Line]:
     return MappingProxyType({})
 
 
@@ -56,12 +66,18 @@ class Settings:
     mode: Mode = Mode.AUTO
     host: str = "127.0.0.1"
     port: int = 8080
+    workers: int = 1
+    max_connections: int = 0  # of all workers together; 0: no limit
+    request_timeout_secs: float = 600.0  # to read a request, in the queue, and without progress of an upstream
+    watch: bool = True  # the configuration file
+    deterministic: bool = True  # False: `seed` was drawn
     seed: int = 0
     speed: float = 1.0
     scenario: str = "default"  # "default": none; the name of one of `scenarios` or of the shipped ones
     validation: Validation = Validation.LENIENT
     models: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
+    providers: Providers | None = None  # what is said of models and providers; None: nothing
     style: Style = PLAIN
     label: Label = Label.HEADERS
     rules: MatchRules = field(default_factory=MatchRules)
@@ -78,7 +94,21 @@ class Settings:
     journal_size: int = 1000
     drain_secs: float = 10.0
     connect_timeout_secs: float = 30.0
+    max_concurrent: int = 0  # calls answered at once; 0: no limit
+    queue_size: int = 0
+    lines: Mapping[str, Line] = field(default_factory=_no_lines)  # the same for one provider's calls
+    limits: LimitRules | None = None  # rate limits; None: none
+    breaker: Breaking | None = None  # circuit breakers; None: none
+    keys: KeyRules | None = None  # which provider keys are taken; None: any
+    session_ttl_secs: float | None = None
+    max_sessions: int = 10_000
+    metrics: bool = True
+    metrics_port: int | None = None  # a second port that serves /metrics
     log_level: str = "info"
+    log_format: str = "text"  # or json
+    otlp_endpoint: str = ""  # base URL of the collector that traces go to; "" for none
+    otlp_protocol: str = "auto"  # http, grpc; auto: by the port
+    origin: Origin | None = field(default=None, compare=False)  # where they come from, so that they can be made anew
     record_command: str = ""  # what a miss report names as the command that would record the call ("": our own `run`)
 
     @property

@@ -49,10 +49,13 @@ def find(provider: str, identity: str) -> Model | None:
 
 
 def most_after(known: Model | None, prompt: int) -> int:
-    """The most tokens that a model can put out after a prompt of so many; 0 where unknown."""
+    """The most tokens that a model can put out after a prompt of so many; 0 where unknown.
+
+    A prompt that fills the window is refused, or cut so that an answer fits (limits.py).
+    """
     if not known:
         return 0
-    left = max(known.context - prompt, 1) if known.context else 0
+    left = max(known.context - prompt, 0)
     return min(left, known.output) if left and known.output else left or known.output
 
 

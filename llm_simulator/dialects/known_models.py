@@ -10,7 +10,7 @@ and the names in recorded traffic.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from urllib.parse import unquote
 
 from llm_simulator.dialects import conditions
@@ -97,12 +97,17 @@ def retired(call: Call) -> bool:
     return bool(_FAMILIES[provider].match(name))
 
 
-def unknown(call: Call, more: Collection[str] = ()) -> Condition:
-    """The refusal of a model that is not `answered`, with those that are there under our own key."""
+def unknown(call: Call, more: Collection[str] = (), hidden: Callable[[str, str], bool] | None = None) -> Condition:
+    """The refusal of a model that is not `answered`, with those that are there under our own key.
+
+    `hidden` says of which (provider, model) nothing is to be known, though the provider has it.
+    """
     provider = _LISTS.get(call.provider, call.provider) if call.provider != "azure" else ""
     mode = _MODES.get(call.operation)
     listed = [model.id for model in models(provider) if mode in (None, model.mode)]
     listed += [name for name in more if name not in listed]
+    if hidden is not None:
+        listed = [name for name in listed if not hidden(call.provider, name)]
     if not listed:
         return not_found(call)
     from difflib import get_close_matches  # not for the many calls whose model is known

@@ -57,6 +57,8 @@ _FUNCTION = (
 _FORMAT = (Rule("type", "string", required=True),)
 _SCHEMA = (Rule("name", "string", required=True), Rule("schema", "object", required=True), Rule("strict", "boolean"))
 
+_ROLES = ("assistant", "system", "developer", "user")
+_SPOKEN = "'assistant', 'system', 'developer', and 'user'"
 _GENERATING = ("responses.create", "responses.input_tokens", "responses.compact")
 
 
@@ -81,6 +83,19 @@ def _missing(call: Call) -> Condition | None:
         body.get(name) for name in ("prompt", "previous_response_id", "conversation")
     ):
         return worded(Fault(("input",), "string|array", None))
+    if body.get("input") == [] and not any(body.get(name) for name in ("prompt", "previous_response_id", "conversation")):
+        message = "Invalid 'input': empty array. Expected an array with minimum length 1, but got an empty array instead."
+        return refusal("empty_array", message, "input", "empty_array")
+    return _stranger(body)
+
+
+def _stranger(body: dict[str, JSON]) -> Condition | None:
+    """A speaker that Responses do not know. Source: its reply as quoted in public (opencode #10803)."""
+    for place, item in enumerate(as_list(body.get("input"))):
+        fields = as_object(item)
+        if fields.get("type") in ("message", None) and fields.get("role") not in _ROLES:
+            message = f"Invalid value: '{fields.get('role')}'. Supported values are: {_SPOKEN}."
+            return refusal("invalid_value", message, f"input[{place}].role", "invalid_value")
     return None
 
 

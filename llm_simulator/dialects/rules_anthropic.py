@@ -159,6 +159,31 @@ def _order(spoken: list[str]) -> Condition | None:
     return reworded("anthropic.roles_must_alternate", f"messages: {words}")
 
 
+def tool_ids(asked: Asked) -> Condition | None:
+    """Each tool call has an id of its own. Source: its reply as quoted in public (litellm #23510)."""
+    seen: set[str] = set()
+    for place, message in enumerate(objects(asked.body.get("messages"))):
+        for at, block in enumerate(objects(message.get("content"))):
+            if block.get("type") != "tool_use":
+                continue
+            if (identity := as_text(block.get("id"))) in seen:
+                return reworded(
+                    "anthropic.invalid_request", f"messages.{place}.content.{at}: `tool_use` ids must be unique"
+                )
+            seen.add(identity)
+    return None
+
+
+def tools(asked: Asked) -> Condition | None:
+    """The schema of a tool's input is an object's."""
+    for place, tool in enumerate(objects(asked.body.get("tools"))):
+        kind, schema = tool.get("type"), tool.get("input_schema")
+        if kind in (None, "custom") and isinstance(schema, dict) and schema.get("type") != "object":
+            wrong = "Field required" if schema.get("type") is None else "Input should be 'object'"
+            return reworded("anthropic.invalid_request", f"tools.{place}.custom.input_schema.type: {wrong}")
+    return None
+
+
 def tool_results(asked: Asked) -> Condition | None:
     """Each tool_use is answered in the next message, and each tool_result answers one of the message before."""
     before: list[str] = []
@@ -253,6 +278,8 @@ RULES: tuple[Rule, ...] = (
     retired,
     sampling,
     roles,
+    tools,
+    tool_ids,
     tool_results,
     content_of_roles,
     images,

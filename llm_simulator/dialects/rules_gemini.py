@@ -27,6 +27,14 @@ _CONFIG = names(
     response_schema routing_config seed speech_config stop_sequences temperature thinking_config top_k top_p
     response_format translation_config"""
 )
+_ASIDE = names("thought video_metadata media_resolution part_metadata")
+"""What a part may have beside its content."""
+_TYPES = names("TYPE_UNSPECIFIED STRING NUMBER INTEGER BOOLEAN ARRAY OBJECT NULL")
+_TYPE_OF = {"gemini": "google.ai.generativelanguage.v1beta.Type", "vertex": "google.cloud.aiplatform.v1beta1.Type"}
+_NO_TEXT = (
+    "Unable to submit request because it must have a text parameter. Add a text parameter and try again. Learn more: "
+    "https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
+)
 _UNREGISTERED = "gemini.api_key_missing"
 
 
@@ -87,6 +95,35 @@ def roles(asked: Asked) -> Condition | None:
     contents = objects(pick(asked.body, "contents"))
     wrong = any(as_text(content.get("role")) not in _ROLES for content in contents)
     return raised("gemini.invalid_role") if wrong and _generates(asked) else None
+
+
+def parts(asked: Asked) -> Condition | None:
+    """A part holds something. Source: its replies as quoted in public (sketch #68; on Vertex AI uni-api #120)."""
+    for place, content in enumerate(objects(pick(asked.body, "contents"))) if _generates(asked) else ():
+        for at, part in enumerate(objects(pick(content, "parts"))):
+            if any(value is not None and snake(name) not in _ASIDE for name, value in part.items()):
+                continue
+            if asked.call.provider == "vertex":
+                return reworded("gemini.invalid_argument", _NO_TEXT)
+            where = f"GenerateContentRequest.contents[{place}].parts[{at}].data"
+            words = f"* {where}: required oneof field 'data' must have one initialized field\n"
+            return reworded("gemini.invalid_argument", words)
+    return None
+
+
+def schemas(asked: Asked) -> Condition | None:
+    """Types in the schemas of functions are those of the API. Source: its replies as quoted in public (agno #3298)."""
+    for place, tool in enumerate(objects(pick(asked.body, "tools"))) if _generates(asked) else ():
+        for at, function in enumerate(objects(pick(tool, "functionDeclarations"))):
+            schema = as_object(pick(function, "parameters"))
+            kind = schema.get("type")
+            if isinstance(kind, str) and kind.upper() not in _TYPES:
+                where = f"tools[{place}].function_declarations[{at}].parameters.type"
+                words = f'Invalid value at \'{where}\' (type.googleapis.com/{_TYPE_OF[asked.call.provider]}), "{kind}"'
+                violation = {"field": where, "description": words}
+                details = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]}]
+                return _worded("gemini.invalid_value", words, details)
+    return None
 
 
 def function_turns(asked: Asked) -> Condition | None:
@@ -156,6 +193,8 @@ RULES: tuple[Rule, ...] = (
     retired,
     unknown_fields,
     roles,
+    parts,
+    schemas,
     function_turns,
     ranges,
     context_window,

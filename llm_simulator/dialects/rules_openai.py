@@ -223,6 +223,35 @@ def output_limit(asked: Asked) -> Condition | None:
     return None
 
 
+def combinations(asked: Asked) -> Condition | None:
+    """Parameters that do not go together. Source: its replies as quoted in public (langgraph #5943, litellm #5803)."""
+    if endpoint(asked) not in (CHAT, COMPLETIONS):
+        return None
+    if asked.body.get("stream_options") is not None and not asked.call.stream:
+        message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
+        return reworded("openai.feature_not_supported", message, "stream_options")
+    if asked.body.get("max_tokens") is not None and asked.body.get("max_completion_tokens") is not None:
+        message = "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported."
+        return reworded("openai.invalid_value", message, "max_tokens", "invalid_parameter_combination")
+    return None
+
+
+def tool_ids(asked: Asked) -> Condition | None:
+    """One result for each tool call. Source: its reply as quoted in public (agno #5116)."""
+    seen: dict[JSON, int] = {}
+    for place, message in enumerate(objects(asked.body.get("messages"))) if endpoint(asked) == CHAT else ():
+        if message.get("role") != "tool":
+            seen = {}
+            continue
+        identity = as_text(message.get("tool_call_id"))
+        if identity in seen:
+            both = f"in messages[{seen[identity]}] and messages[{place}]."
+            words = f"Invalid parameter: Duplicate value for 'tool_call_id' of '{identity}', {both}"
+            return reworded("openai.tool_call_without_reply", words, f"messages.[{place}].tool_call_id")
+        seen[identity] = place
+    return None
+
+
 def tool_turns(asked: Asked) -> Condition | None:
     """Every tool call of a chat is answered before anyone else speaks, and nothing else is answered."""
     if endpoint(asked) != CHAT:
@@ -305,20 +334,22 @@ def _loose(schema: Object, place: tuple[str, ...]) -> Iterator[str]:
 
 
 def functions(asked: Asked) -> Condition | None:
-    """Names and parameter schemas of a chat's tools."""
-    if endpoint(asked) != CHAT:
+    """Names and parameter schemas of the functions on offer."""
+    chat = endpoint(asked) == CHAT
+    if not chat and endpoint(asked) != RESPONSES:
         return None
+    inner = ".function" if chat else ""
     for place, tool in enumerate(objects(asked.body.get("tools"))):
-        function = as_object(tool.get("function"))
+        function = as_object(tool.get("function")) if chat else tool if tool.get("type") == "function" else {}
         name, schema = as_text(function.get("name")), function.get("parameters")
         if function and not _NAME.fullmatch(name):
-            where = f"tools[{place}].function.name"
+            where = f"tools[{place}]{inner}.name"
             wanted = "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'."
             message = f"Invalid '{where}': string does not match pattern. {wanted}"
             return reworded("openai.invalid_value", message, where)
         if isinstance(schema, dict) and schema and schema.get("type") != "object":
             kind = spelled(schema.get("type")) if schema.get("type") is not None else '"None"'
-            where = f"tools[{place}].function.parameters"
+            where = f"tools[{place}]{inner}.parameters"
             wanted = f"schema must be a JSON Schema of 'type: \"object\"', got 'type: {kind}'."
             message = f"Invalid schema for function '{name}': {wanted}"
             return reworded("openai.invalid_function_parameters", message, where)
@@ -378,6 +409,8 @@ BODY_RULES: tuple[Rule, ...] = (
     lengths,
     model_parameters,
     output_limit,
+    combinations,
+    tool_ids,
     tool_turns,
     response_items,
     json_mode,

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from llm_simulator.telemetry.drift import Drift
+from llm_simulator.types import Call
 
-_UNSHOWN = ("report", "drift", "later")
+UNSHOWN = ("report", "drift", "later", "asked", "ended")
 
 
 @dataclass(slots=True)
@@ -48,20 +49,43 @@ class Entry:
     report: str = ""  # of a miss, for a person; several lines, so not in the JSON
     drift: Drift | None = None  # verify mode: all that changed; it quotes answers, so not in the JSON
     later: Callable[[], None] | None = None  # what need not be known before the client has its answer
+    ended: Callable[[], None] | None = None  # what is given back once the call is over: slots, tokens
+    asked: Call | None = None  # where traces are made, until the observer has told; the journal never holds a body
 
     def settle(self) -> None:
-        """Notes what was put off."""
+        """Notes what was put off, and gives back what the call held."""
         later, self.later = self.later, None
         if later is not None:
             later()
+        ended, self.ended = self.ended, None
+        if ended is not None:
+            ended()
+
+    def ends(self, work: Callable[[], None]) -> None:
+        """Has this done, too, once the call is over, however it ends; what came later is done first."""
+        before = self.ended
+        if before is None:
+            self.ended = work
+            return
+
+        def both() -> None:
+            work()
+            before()
+
+        self.ended = both
 
     def as_json(self) -> dict[str, Any]:
         """Only what is known: None and "" are left out."""
-        named = {name: getattr(self, name) for name in self.__slots__ if name not in _UNSHOWN}
+        named = {name: getattr(self, name) for name in self.__slots__ if name not in UNSHOWN}
         named["at"] = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
         if self.cost_usd is not None:
             named["cost_usd"] = round(self.cost_usd, 8)
         return {name: value for name, value in named.items() if value is not None and value != ""}
+
+
+def printable(text: str) -> str:
+    """As text that UTF-8 can spell, whatever a client sent: a lone surrogate is escaped."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 class Journal:

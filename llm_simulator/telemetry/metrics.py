@@ -6,9 +6,10 @@ It is imported when `/metrics` is read, not before: neither the start nor a call
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from llm_simulator.telemetry.figures import COUNTER, Figures, Others
 from llm_simulator.telemetry.journal import Entry
 
 if TYPE_CHECKING:
@@ -35,13 +36,18 @@ class _Counted:
 
 
 class Metrics:
-    """The five metrics of a call and the lateness of paced writes."""
+    """The five metrics of a call, the lateness of paced writes, and what others count (`others`).
+
+    Of several workers, each sends its calls and its `others.figures()` to the keeper, whose `gather` adds them up.
+    """
 
     def __init__(self) -> None:
         self._models: set[str] = set()
         self._counted: dict[tuple[str, str, str, int], _Counted] = {}
         self._faults: dict[tuple[str, str, str], int] = {}
         self._late: tuple[Sequence[float], Callable[[], tuple[Sequence[int], float]]] | None = None
+        self.others = Others()
+        self.gather: Callable[[], Figures] = self.others.figures
 
     def add(self, entry: Entry) -> None:
         labels = (entry.provider, self._model(entry.model), entry.source, entry.status)
@@ -75,6 +81,19 @@ class Metrics:
     def lateness(self, bounds: Sequence[float], read: Callable[[], tuple[Sequence[int], float]]) -> None:
         """Publishes a histogram that somebody else keeps: `read` gives the counts per bucket and their sum."""
         self._late = bounds, read
+
+    def count(self, name: str, about: str, labels: Mapping[str, str] | None = None, by: float = 1) -> None:
+        """Adds to a counter (spelled `<name>_total`)."""
+        self.others.count(name, about, labels or {}, by)
+
+    def gauge(self, name: str, about: str, read: Callable[[], float]) -> None:
+        """Publishes a number that is read when it is asked for; the workers' numbers are added up."""
+        self.others.gauge(name, about, read)
+
+    def late_counts(self) -> tuple[list[int], float]:
+        """Paced writes by how late they were (not cumulated), and the sum of it in seconds."""
+        counts, total = self._late[1]() if self._late is not None else ((), 0.0)
+        return list(counts), total
 
     def text(self) -> bytes:
         """The exposition format (text, version 0.0.4)."""
@@ -113,6 +132,12 @@ class Metrics:
             for struck, count in self._faults.items():
                 faults.add_metric(struck, count)
             yield faults
+        for (kind, name, about), values in self.gather().items():
+            named = tuple(label for label, _ in next(iter(values)))
+            family = (CounterMetricFamily if kind == COUNTER else GaugeMetricFamily)(name, about, labels=named)
+            for told, value in values.items():
+                family.add_metric([text for _, text in told], value)
+            yield family
         if self._late is not None:
             bounds, read = self._late
             late = HistogramMetricFamily("llm_stream_lateness_seconds", "Due time to write of paced chunks.")

@@ -58,6 +58,17 @@ def test_older_ways_to_the_network_are_refused_as_well(policy: egress.Policy) ->
     assert policy.refused == {"api.openai.com": 1, "192.0.2.1": 2}
 
 
+def test_an_allowed_name_is_reached_at_its_addresses(policy: egress.Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"db.example": "192.0.2.7"}
+    look_up = lambda name, port: [(socket.AF_INET, 0, 0, "", (found[name], port))]  # noqa: E731
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("192.0.2.7", 9))  # a datagram connect sends nothing
+        with pytest.raises(egress.EgressRefused):
+            sock.connect(("192.0.2.8", 9))
+    assert (policy.addresses, policy.refused) == ({"192.0.2.7"}, {"192.0.2.8": 1})
+
+
 def test_the_refusal_says_why() -> None:
     egress.confine(why="--llm-block-network")
     with pytest.raises(egress.EgressRefused, match=r"^--llm-block-network: refused to contact 'a\.example'$"):
