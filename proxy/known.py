@@ -42,7 +42,7 @@ class Known:
         "accepted",
         "call",
         "dialect",
-        "once",
+        "varies",
     )
 
     def __init__(self, raw: RawRequest, matcher: Matcher) -> None:
@@ -54,7 +54,7 @@ class Known:
         self._checked = False
         self._problem: Condition | None = None
         self._objection: Condition | EllipsisType | None = ...
-        self.once = False  # no other call is equal to it
+        self.varies = b""  # the identity of all its occurrences, where each is answered otherwise
         self._stranger: tuple[bool, Condition | None] | None = None
 
     @property
@@ -67,7 +67,7 @@ class Known:
     def varied(self, occurrence: int) -> Known:
         """The same call, equal to none but its own occurrence: its simulated answer is another one each time."""
         other = copy(self)
-        other.once = True
+        other.varies = self.identity
         other._identity = blake2b(b"%b %d" % (self.identity, occurrence), digest_size=len(self.identity)).digest()
         return other
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, assert_never
 
 from llm_simulator import dialects, tokens
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from llm_simulator.dialects.pieces import Work
     from llm_simulator.profiles.profile import ErrorRate, Profile
     from llm_simulator.proxy.forwarding import Forwarding
+    from llm_simulator.proxy.kit import Kit
     from llm_simulator.proxy.sockets import Dialogue
     from llm_simulator.proxy.state import State
     from llm_simulator.simulator.engine import Engine, Place, Sayer, Simulated
@@ -67,6 +68,7 @@ class Performer:
         """`state`: where several workers count together."""
         self._settings = settings
         self._state = state
+        self.kit: Kit | None = None  # for the breakers of upstreams
         self._cassette = cassette
         self._forwarding = forwarding
         self._reader = Reader(Matcher(settings.rules))
@@ -128,6 +130,8 @@ class Performer:
         other._reader = Reader(Matcher(settings.rules))
         other._profiles = own_profiles(settings)
         other._engines = {}
+        if other._forwarding is not None:
+            other._forwarding = other._forwarding.renewed(settings.upstreams, settings.request_timeout_secs)
         return other
 
     def _stranger(self, known: Known) -> Condition | None:
@@ -163,6 +167,18 @@ class Performer:
     def shelf(self, session: str) -> Shelf:
         """What a session left behind."""
         return self._shelves.of(session)
+
+    def sessions(self) -> set[str]:
+        """Those that this process counts calls of, or keeps a shelf of."""
+        played = self._cassette.sessions() if self._cassette is not None else ()
+        return self._occurrences.sessions().union(self._shelves.sessions(), played)
+
+    def end_sessions(self, sessions: frozenset[str]) -> None:
+        """Keeps nothing of them any more."""
+        self._occurrences.forget(sessions)
+        self._shelves.forget(sessions)
+        if self._cassette is not None:
+            self._cassette.end_sessions(sessions)
 
     async def warm(self, known: Known) -> None:
         """Loads what counting the call's tokens needs: the first time, and others are served meanwhile."""
@@ -233,7 +249,11 @@ class Performer:
                 recorded = None
                 if compare is not None:
                     entry.exchange, recorded = compare.id, compare.exchange
-                return await self._forwarding.forward(call, asked.visit, entry, record=record, recorded=recorded)
+                ask = partial(self._forwarding.forward, call, asked.visit, entry, record=record, recorded=recorded)
+                breaker = self._settings.breaker
+                if breaker is None or breaker.all or self.kit is None:
+                    return await ask()
+                return await self.kit.tools.breakers.around(breaker.terms, asked, entry, ask)
             case decisions.Miss():
                 return await self._miss(call, asked.session, entry)
             case _:
@@ -387,8 +407,9 @@ class Performer:
             place=place,
             made=reply,
             say=say,
+            varies=known.varies,
         )
-        failure = self._engine.failure(made, identity, draw) if say is None else None
+        failure = self._engine.failure(made, known.varies or identity, draw) if say is None else None
         if failure is not None:
             return self._fail(failure, made, call, entry)
         made, ahead = self._loads.entered(made)
@@ -483,7 +504,7 @@ class Performer:
         """What a client gets for one of our own errors."""
         name = error.name if isinstance(error, RequestError) else getattr(error, "name", type(error).__name__)
         param = error.param if isinstance(error, RequestError) else None
-        retry = False if isinstance(error, RequestError) else None
+        retry = False if isinstance(error, RequestError) and error.status != 408 else None  # sent faster it succeeds
         condition = Condition(name, error.status, str(error), param=param, code=name, retry=retry)
         return self.refuse(condition, call, entry)
 

@@ -57,7 +57,7 @@ class Repeats:
         """Keeps an answer that is all there and was made for a wire that does not wait."""
         chunks = made.answer.chunks
         plain = made.timing is not None and not made.warnings and made.answer.status < 400
-        if not plain or known.once or not isinstance(chunks, tuple) or self._kept.get(known) is not None:
+        if not plain or known.varies or not isinstance(chunks, tuple) or self._kept.get(known) is not None:
             return
         size = sum(len(chunk.data) + _CHUNK_BYTES for chunk in chunks)
         if size <= LARGEST and (made.timed is None or not (made.timed.errors or made.timed.load)):

@@ -54,6 +54,9 @@ SHARED_TOKENS = 2000
 _CALL_BYTES, _PIECE_BYTES, _FRAME_BYTES, _CHUNK_BYTES = 2000, 8, 300, 72  # kept of a call, a token, a frame, a chunk
 
 
+_Drawn = tuple[Lot, Draw]
+"""What the length of an answer is drawn from."""
+
 Timing = Callable[[Stratified], tuple[float, float]]
 
 
@@ -135,25 +138,29 @@ class Engine:
         place: Place | None = None,
         made: Reply | None = None,
         say: Sayer | None = None,
+        varies: bytes = b"",
     ) -> Simulated:
         """The whole answer with its times; `profile` replaces the one picked by provider and model.
 
         `at_once`: all chunks are due at 0, for a wire that would not wait anyway; `ttft` and `total` are the same.
         `made`: what `work` came to. `say`: what a call that generates is answered with instead of what the model says.
+        `varies`: the identity that all occurrences have, where `identity` is that of this one alone (each is answered
+        otherwise): times, and the length that goes with them, are drawn as for occurrences of one call.
         """
+        drawn = (self.lot(varies), draw) if varies else None
         if made is not None:
             prepared = self._responded(made, call, dialect)
         elif call.operation in dialect.stateful:
-            prepared = self._stateful(call, dialect, identity, draw, place or self._place, say)
+            prepared = self._stateful(call, dialect, identity, draw, place or self._place, say, drawn)
         elif say is not None:
             prepared = self._generated(call, call, dialect, identity, say)
         else:
-            prepared = self._prepared(call, dialect, identity, place or self._place)
+            prepared = self._prepared(call, dialect, identity, place or self._place, drawn)
         picked = Picked(profile) if profile else prepared.picked
         if picked is None:
             return Simulated(self._answer(prepared, at_due(prepared.reply.body)), 0.0, 0.0, prepared.usage)
         timed = picked.profile
-        chance = Stratified(self.lot(identity), draw, "latency")
+        chance = Stratified(self.lot(varies or identity), draw, "latency")
         timing = self._timing(timed, prepared)
         ttft, total, chunks = self._timed(timed, timing, prepared, call, dialect, chance, at_once)
         return Simulated(
@@ -232,13 +239,17 @@ class Engine:
         return dialect.talk(call, self._desk(self._seed_of(identity), identity, place))
 
     def _complete(
-        self, call: Call, dialect: Dialect, identity: bytes, say: Sayer | None = None
+        self, call: Call, dialect: Dialect, identity: bytes, say: Sayer | None = None, drawn: _Drawn | None = None
     ) -> tuple[Completion, tuple[str, ...]]:
         ask = limits.within(dialect.ask(call), call)
         lot = Lot(self._seed, self._scenario, identity)
         profile = self._pick(call).profile
         style, labelled = self._voice(call)
-        made = say(call, ask) if say else generate(ask, call.model, lot, length_for(profile, lot), style)
+        made = (
+            say(call, ask)
+            if say
+            else generate(ask, call.model, lot, length_for(profile, *(drawn or (lot, FIRST))), style)
+        )
         completion = Completion(
             id=self._seed_of(identity).hex(),
             created=self._created(identity),
@@ -265,7 +276,9 @@ class Engine:
     def _created(self, identity: bytes) -> int:
         return self._created_base + keyed(self._seed, self._scenario, identity, "created") % CREATED_SPAN
 
-    def _prepared(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> Prepared:
+    def _prepared(
+        self, call: Call, dialect: Dialect, identity: bytes, place: Place, drawn: _Drawn | None = None
+    ) -> Prepared:
         # The identity leaves out what the match rules ignore; the dialect may echo it, so the bytes count here, too.
         key = (identity, call.provider, call.family, call.raw.target, call.raw.body)
         prepared = self._kept.get(key)
@@ -273,21 +286,27 @@ class Engine:
             self._kept.move_to_end(key)
             prepared.fresh = False
             return prepared
-        prepared = self._prepare(call, dialect, identity, place)
+        prepared = self._prepare(call, dialect, identity, place, drawn)
         self._keep(key, prepared, len(call.raw.body))
         return prepared
 
-    def _prepare(self, call: Call, dialect: Dialect, identity: bytes, place: Place) -> Prepared:
+    def _prepare(self, call: Call, dialect: Dialect, identity: bytes, place: Place, drawn: _Drawn | None) -> Prepared:
         if call.operation not in dialect.generates:
             desk = self._desk(self._seed_of(identity), identity, place)
             return self._responded(dialect.respond(call, desk), call, dialect)
-        return self._generated(call, call, dialect, identity)
+        return self._generated(call, call, dialect, identity, drawn=drawn)
 
     def _generated(
-        self, call: Call, asked: Call, dialect: Dialect, identity: bytes, say: Sayer | None = None
+        self,
+        call: Call,
+        asked: Call,
+        dialect: Dialect,
+        identity: bytes,
+        say: Sayer | None = None,
+        drawn: _Drawn | None = None,
     ) -> Prepared:
         """`asked` is the call with what it refers to filled in."""
-        completion, warnings = self._complete(asked, dialect, identity, say)
+        completion, warnings = self._complete(asked, dialect, identity, say, drawn)
         reply = dialect.write(completion, call)
         steps, tokens = lengths(completion)
         prepared = Prepared(reply, with_length(reply), self._pick(call), steps, tokens, completion, warnings)
@@ -327,7 +346,14 @@ class Engine:
         return Prepared(reply, with_length(reply), picked, told=usage)
 
     def _stateful(
-        self, call: Call, dialect: Dialect, identity: bytes, draw: Draw, place: Place, say: Sayer | None = None
+        self,
+        call: Call,
+        dialect: Dialect,
+        identity: bytes,
+        draw: Draw,
+        place: Place,
+        say: Sayer | None = None,
+        drawn: _Drawn | None = None,
     ) -> Prepared:
         """Depends on what the session did before, so it is kept only where the call refers to nothing of that."""
         if call.operation not in dialect.generates:
@@ -338,9 +364,9 @@ class Engine:
             reply = dialect.refuse(asked, call)
             return Prepared(reply, with_length(reply))
         if asked is call and say is None:
-            prepared = self._prepared(call, dialect, identity, place)
+            prepared = self._prepared(call, dialect, identity, place, drawn)
         else:
-            prepared = self._generated(call, asked, dialect, identity, say)
+            prepared = self._generated(call, asked, dialect, identity, say, drawn)
         assert prepared.completion is not None
         dialect.retain(call, prepared.completion, place.shelf)
         return prepared

@@ -9,7 +9,7 @@ from llm_simulator.dialects.base import Ask
 from llm_simulator.profiles import Profile
 from llm_simulator.profiles.distributions import Distribution
 from llm_simulator.profiles.picking import Picked
-from llm_simulator.simulator.draws import FIRST, Lot, Stratified
+from llm_simulator.simulator.draws import FIRST, Draw, Lot, Stratified
 from llm_simulator.simulator.generate import Exactly, Generated
 from llm_simulator.types import Chunk, Completion, Finish, Frame, Headers, Part, Reply, ToolCall, Usage, header
 
@@ -58,11 +58,12 @@ class Shared:
             at += 1
 
 
-def length_for(profile: Profile, lot: Lot) -> Distribution:
-    """Of the tokens of an answer. With traces it is that of the one which the times of the first occurrence come from."""
+def length_for(profile: Profile, lot: Lot, draw: Draw = FIRST) -> Distribution:
+    """Of the tokens of an answer. With traces it is that of the one which the times of this draw come from: the first
+    occurrence's, where all occurrences get the same answer."""
     if profile.traces is None:
         return profile.length
-    return Exactly(profile.length_of(Stratified(lot, FIRST, "latency")))
+    return Exactly(profile.length_of(Stratified(lot, draw, "latency")))
 
 
 def usage_of(ask: Ask, made: Generated, profile: Profile) -> Usage:
