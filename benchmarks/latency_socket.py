@@ -1,6 +1,6 @@
 """`latency_fidelity.py --socket`: the same through a running server, with a client that stamps what arrives.
 
-Each series is one call, sent 600 times (its occurrence in a header, so the draws are those of repeats) under a scenario
+Each series is one call, sent 2,000 times (its occurrence in a header, so the draws are those of repeats) under a scenario
 with `vary: occurrence`: each answer is as long as the recorded one whose times it has. TTFT, ms/token, total, write gaps and
 longest stall are compared with the recording.
 """
@@ -25,11 +25,11 @@ import numpy as np
 from llm_simulator.profiles.file import dump
 
 MODELS = ("gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini")  # names that the server knows, one for each series
-OCCURRENCES = 600
+OCCURRENCES = 2000
 EVENTS = 1200  # a second, of all streams together: more and the client on the same cores is what is measured
 TOGETHER = 40
 APART = 0.002
-SLOWEST = 12.0  # seconds of the median total: a series of 600 must end this evening
+SLOWEST = 12.0  # seconds of the median total: a series of 2,000 must end this evening
 PORT = 18931
 LIMITS = {"ttft": 0.10, "rate": 0.10, "total": 0.10, "gap": 0.12, "stall": 0.20}
 SCENARIO = {"scenario": "repeats", "scenarios": {"repeats": {"vary": "occurrence", "rules": [{"then": "simulate"}]}}}

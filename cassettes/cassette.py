@@ -275,6 +275,14 @@ class Cassette:
             digest, rows, await shared.consumed(session, digest, len(rows) if misses else None), seed
         )
 
+    def sessions(self) -> tuple[str, ...]:
+        """Client sessions that have played anything."""
+        return self._index.sessions()
+
+    def end_sessions(self, sessions: frozenset[str]) -> None:
+        """They begin anew with the first recordings."""
+        self._index.forget(sessions)
+
     def _digests(self, call: Call) -> Iterator[bytes]:
         """The keys that a recording of this call may have, likeliest first."""
         yield from self._providers(call, self._matcher.key(call))

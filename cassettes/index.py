@@ -194,6 +194,15 @@ class Index:
             case _:
                 assert_never(self._after_last)
 
+    def sessions(self) -> tuple[str, ...]:
+        """Client sessions that have positions."""
+        return tuple(self._positions)
+
+    def forget(self, sessions: frozenset[str]) -> None:
+        """They begin anew with the first recordings."""
+        for session in sessions:
+            self._positions.pop(session, None)
+
     def _of(self, session: str) -> dict[int, int]:
         positions = self._positions.get(session)
         if positions is None:

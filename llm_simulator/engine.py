@@ -8,22 +8,27 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from llm_simulator.cassettes.key import Matcher
 from llm_simulator.config import library
 from llm_simulator.config.load import from_mapping
 from llm_simulator.config.settings import Label, Settings, Validation
+from llm_simulator.dialects import conditions
 from llm_simulator.dialects.sse import events
 from llm_simulator.errors import ConfigError, RequestError, SimulatorError
 from llm_simulator.profiles.file import load
 from llm_simulator.proxy.known import Known
 from llm_simulator.proxy.sessions import Occurrences
-from llm_simulator.simulator.draws import Draw
+from llm_simulator.simulator.draws import Draw, Lot
 from llm_simulator.simulator.engine import Engine, Simulated
 from llm_simulator.simulator.rng import Checkpoint, DeterministicRng
-from llm_simulator.types import JSON, RawRequest
+from llm_simulator.types import JSON, Condition, RawRequest
+
+if TYPE_CHECKING:
+    from llm_simulator.simulator.providers import Providers
 
 __all__ = ["Checkpoint", "DeterministicRng", "SimulationEngine", "Timed"]
 
@@ -130,10 +135,14 @@ class SimulationEngine:
         known = Known(RawRequest("POST", _PATH, headers=_HEADERS, body=_encoded(request)), state.matcher)
         strict = state.settings.validation is Validation.PROVIDER
         problem = known.objection() if strict else known.problem()
-        problem = problem or known.stranger(state.settings.models, strict=strict)
+        providers = state.settings.providers
+        hidden = providers.hidden if providers is not None else None
+        problem = problem or known.stranger(state.settings.models, strict=strict, hidden=hidden)
+        draw = Draw(0, state.occurrences.next("", known.identity, 0))
+        if problem is None and providers is not None:
+            problem = _failure(providers, state.settings, known, draw)
         if problem is not None:
             raise RequestError(problem.name, problem.message, status=problem.status, param=problem.param)
-        draw = Draw(0, state.occurrences.next("", known.identity, 0))
         made: Simulated = state.engine.simulate(known.call, known.dialect, known.identity, draw)
         chunks = made.answer.chunks
         if isinstance(chunks, AsyncIterator):
@@ -149,8 +158,47 @@ def _state(config: Settings | Mapping[str, Any] | None) -> _State:
         raise ConfigError(f"speed is {settings.speed:g}; 0 (no waits) or above is allowed")
     labelled = settings.label is Label.BODY
     profiles = [profile for path in settings.profiles for profile in load(path)]
-    engine = Engine(settings.seed, settings.scenario, style=settings.style, labelled=labelled, profiles=profiles)
+    _unbroken(settings.providers)
+    engine = Engine(
+        settings.seed,
+        settings.scenario,
+        style=settings.style,
+        labelled=labelled,
+        profiles=profiles,
+        providers=settings.providers,
+    )
     return _State(settings, engine, Matcher(settings.rules), Occurrences())
+
+
+def _failure(providers: Providers, settings: Settings, known: Known, draw: Draw) -> Condition | None:
+    """The error that the configuration has for this call."""
+    call = known.call
+    lot = Lot(settings.seed, settings.scenario, known.identity)
+    fault = providers.failing(call.provider, call.model, lot, draw)
+    if fault is None:
+        return None
+    from llm_simulator.simulator.faults import condition_of
+
+    made = condition_of(fault, call)
+    found = conditions.find(made.name, call.provider)
+    return replace(made, message=made.message or (found.message if found is not None else ""))
+
+
+def _unbroken(providers: Providers | None) -> None:
+    """
+    Raises:
+        ConfigError: a connection is to be broken, and there is none.
+    """
+    if providers is None:
+        return
+    from llm_simulator.simulator import faults_broken
+
+    for entry in providers.entries:
+        for error in entry.errors:
+            if faults_broken.find(error.fault.what) is not None:
+                raise ConfigError(
+                    f"errors: {error.fault.name} breaks a connection: that takes a server, not this engine"
+                )
 
 
 def _encoded(request: dict[str, JSON]) -> bytes:

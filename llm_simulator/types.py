@@ -154,6 +154,7 @@ class Answer:
     source: Source = Source.SIMULATOR
     head_due: float | None = None  # seconds; None: the head goes out with the first chunk
     speed: float | None = None
+    kept: bool = False  # its chunks are the same object for every equal call
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ class Admin:
             "/admin/cassette": self._cassette_state,
             "/admin/providers": self._providers,
             "/admin/scenarios": self._scenarios,
+            "/admin/workers": self._workers,
         }
 
     def renew(self, settings: Settings, stage: Stage) -> None:
@@ -68,22 +69,27 @@ class Admin:
         self._settings, self._stage = settings, stage
 
     def add(self, pages: Mapping[str, Mapping[str, Handler]]) -> None:
-        """Further pages: path -> method -> handler."""
+        """Further pages: path -> method -> handler; a path that ends in "/*" is of all that begin so."""
         self._added.update(pages)
 
     def route(self, path: str) -> Handler | None:
         """The handler of one of our own paths (without query), or None: then it is the provider's."""
         handler = self._routes.get(path)
-        if handler is None and path in self._added:
-            return next(iter(self._added[path].values()))  # which one, `respond` sees
+        if handler is None and (added := self._page(path)) is not None:
+            return next(iter(added.values()))  # which one, `respond` sees
         if handler is None and _ACTIVATE.fullmatch(path):
             return self._activate
         if handler is None and path.startswith("/admin/"):
             return self._unknown
         return handler
 
+    def _page(self, path: str) -> Mapping[str, Handler] | None:
+        if (found := self._added.get(path)) is not None or not path.startswith("/admin/"):
+            return found
+        return self._added.get("/".join((*path.split("/", 3)[:3], "*"))) if path.count("/") > 2 else None
+
     async def respond(self, request: web.BaseRequest, path: str, handler: Handler) -> web.Response:
-        added = self._added.get(path)
+        added = self._page(path)
         allowed = tuple(added) if added else ("POST",) if _ACTIVATE.fullmatch(path) else ("GET", "HEAD")
         if request.method not in allowed:
             told = f"{path} takes {allowed[0]}, not {request.method}"
@@ -125,6 +131,8 @@ class Admin:
         return _json({"status": "draining"}, 503) if self.draining else _json({"status": "ok"})
 
     async def _metrics(self, _: web.BaseRequest) -> web.Response:
+        if not self._settings.metrics:
+            return _json({"error": "there are no metrics: telemetry.metrics.enabled is false"}, 404)
         return web.Response(
             body=await self._books.metrics(), headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"}
         )
@@ -157,6 +165,9 @@ class Admin:
         from llm_simulator.proxy.providers import listing
 
         return _json(await asyncio.to_thread(listing))
+
+    async def _workers(self, _: web.BaseRequest) -> web.Response:
+        return _json({"workers": await self._books.workers()})
 
     async def _scenarios(self, _: web.BaseRequest) -> web.Response:
         """The scenario in force, those of sessions, and all that there are."""

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from llm_simulator.config.reading import Document
+from llm_simulator.config.generations import FIRST
 
 if TYPE_CHECKING:
-    from llm_simulator.proxy.reload import Outcome, Reloads
-    from llm_simulator.proxy.server import Server
+    from llm_simulator.proxy.reload import Outcome, Reloads, Running
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 
@@ -20,24 +19,19 @@ LARGEST = 4 << 20
 _SUFFIXES = {"application/json": ".json", "application/toml": ".toml", "text/toml": ".toml"}
 
 
-def pages(server: Server, reloads: Reloads) -> Mapping[str, Mapping[str, Handler]]:
-    """Path -> method -> handler."""
+def pages(server: Running, reloads: Reloads | None) -> Mapping[str, Mapping[str, Handler]]:
+    """Path -> method -> handler. Without `reloads` there is nothing that settings could be made anew from."""
 
     async def show(_: web.BaseRequest) -> web.Response:
         from llm_simulator.config.shown import shown
 
-        told = {
-            "generation": reloads.generation,
-            "source": reloads.where,
-            "loaded_at": reloads.loaded_at,
-            "seed": server.settings.seed,
-            "deterministic": server.settings.deterministic,
-            "last_error": reloads.failed,
-            **shown(server.settings),
-        }
-        return _json(told, clean=server.clean)
+        return _json({**_facts(server, reloads), **shown(server.settings)}, clean=server.clean)
 
     async def take(request: web.BaseRequest) -> web.Response:
+        if reloads is None:
+            return _fixed()
+        from llm_simulator.config.reading import Document
+
         if (request.content_length or 0) > LARGEST:
             return _json({"error": f"a configuration of up to {LARGEST} bytes is allowed"}, 413)
         try:
@@ -48,12 +42,30 @@ def pages(server: Server, reloads: Reloads) -> Mapping[str, Mapping[str, Handler
         return _told(await reloads.given(document, "POST /admin/config"))
 
     async def again(_: web.BaseRequest) -> web.Response:
+        if reloads is None:
+            return _fixed()
         return _told(await reloads.again("POST /admin/config/reload"))
 
     return {
         "/admin/config": {"GET": show, "HEAD": show, "POST": take},
         "/admin/config/reload": {"POST": again},
     }
+
+
+def _facts(server: Running, reloads: Reloads | None) -> dict[str, Any]:
+    return {
+        "generation": reloads.generation if reloads is not None else FIRST,
+        "source": reloads.where if reloads is not None else "the program that started this server",
+        "loaded_at": reloads.loaded_at if reloads is not None else None,
+        "seed": server.settings.seed,
+        "deterministic": server.settings.deterministic,
+        "last_error": reloads.failed if reloads is not None else None,
+    }
+
+
+def _fixed() -> web.Response:
+    told = "this server was not started by `llm-simulator serve`: another program made its settings, and has them fixed"
+    return _json({"result": "refused", "errors": [told]}, 409)
 
 
 def _told(outcome: Outcome) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +36,10 @@ class Books(Protocol):
         """The recordings that other workers have played."""
         ...
 
+    async def workers(self) -> list[dict[str, int]]:
+        """The processes that serve: `number` (from 0) and `process`, its id."""
+        ...
+
 
 class Own:
     """Those of this process."""
@@ -59,6 +64,9 @@ class Own:
 
     async def played(self) -> frozenset[int]:
         return frozenset()
+
+    async def workers(self) -> list[dict[str, int]]:
+        return [{"number": 0, "process": os.getpid()}]
 
 
 class Shared:
@@ -86,6 +94,10 @@ class Shared:
     async def played(self) -> frozenset[int]:
         ids: frozenset[int] = await self._link.ask("played")
         return ids
+
+    async def workers(self) -> list[dict[str, int]]:
+        alive: list[tuple[int, int]] = await self._link.ask("workers")
+        return [{"number": number, "process": process} for number, process in alive]
 
 
 def recorded_by(recorder: Recorder | None) -> dict[str, int]:

@@ -57,11 +57,6 @@ def _cut(text: str) -> tuple[str, str]:
     return rest[: int(size)], rest[int(size) :]
 
 
-def session_in(key: str) -> str:
-    """The session of a key."""
-    return _cut(key)[0]
-
-
 def upstream_of(call: Call) -> str:
     """The host that a call is meant for; its provider's where it names none."""
     return call.raw.host or PROVIDER_HOSTS.get(call.provider, call.provider)
@@ -70,14 +65,13 @@ def upstream_of(call: Call) -> str:
 class Breakers:
     """Guards calls; `metrics` counts the moves."""
 
-    def __init__(self, state: State, metrics: Metrics) -> None:
+    def __init__(self, state: State, metrics: Metrics, refuse: Refuse) -> None:
         self._state = state
+        self._refuse = refuse
         self._metrics = metrics
         self._tasks = Tasks()
 
-    async def around(
-        self, terms: Terms, asked: Asked, entry: Entry, perform: Callable[[], Awaitable[A]], refuse: Refuse
-    ) -> A | Answer:
+    async def around(self, terms: Terms, asked: Asked, entry: Entry, perform: Callable[[], Awaitable[A]]) -> A | Answer:
         """What `perform` gives, or a 503 while the breaker is open. How the call ended is counted at its end."""
         call = asked.known.call
         upstream = upstream_of(call)
@@ -88,7 +82,7 @@ class Breakers:
             passed[place] = result
             if not result["ok"]:
                 self._probes_back(passed, terms)
-                return _refused(result, place, call, entry, refuse)
+                return _refused(result, place, call, entry, self._refuse)
         entry.ends(lambda: self._ended(passed, terms, entry))
         return await perform()
 
@@ -130,14 +124,16 @@ class Breakers:
 
     # --- by hand
 
-    async def move(self, place: Place, event: JSON) -> JSON:
-        """Trips or resets one; where it is that of all, those of the sessions, too."""
-        if not place.session:
-            for key in await self._state.values(MACHINE):
-                other = Place.read(key)
-                if other.session and (other.upstream, other.model) == (place.upstream, place.model):
-                    await self._step(other, event)
-        return await self._step(place, event)
+    async def by_hand(self, what: str, upstream: str, model: str, session: str = "") -> str:
+        """`trip`s or `reset`s a breaker; without a session it is that of all, and each session's. The state it is in."""
+        event = steps.TRIP if what == "trip" else steps.RESET
+        places = [Place(upstream, model, session)]
+        if not session:
+            known = [Place.read(key) for key in await self._state.values(MACHINE)]
+            places += [each for each in known if each.session and (each.upstream, each.model) == (upstream, model)]
+        results = [await self._step(place, event) for place in places]
+        state: str = results[0]["state"]
+        return state
 
     async def all(self) -> list[dict[str, Any]]:
         """Every breaker that there is."""

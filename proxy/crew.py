@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from llm_simulator.cassettes.base import Row
 from llm_simulator.proxy.books import Shared, recorded_by
-from llm_simulator.proxy.link import Link
+from llm_simulator.proxy.link import Link, within
 from llm_simulator.proxy.state_remote import Remote
 from llm_simulator.telemetry.journal import UNSHOWN, Entry
+from llm_simulator.telemetry.metrics import Metrics
 from llm_simulator.types import JSON, Outcome
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("llm_simulator.workers")
 
 FLUSH_SECONDS = 0.02
+LEAVE_SECONDS = 2.0
 BATCH = 500  # finished calls that are sent at once
 SENT = tuple(name for name in Entry.__slots__ if name not in UNSHOWN)
 _facts: Callable[[Entry], tuple[Any, ...]] = attrgetter(*SENT)
@@ -70,8 +73,13 @@ class Crew:
         _, link = await loop.create_unix_connection(lambda: Link(answer, lambda _: lost()), path)
         state.over(link)
         crew = cls(number, count, link, state, run)
-        await link.ask("join", number)
+        await link.ask("join", crew.owner, number, os.getpid())
         return crew
+
+    @property
+    def owner(self) -> str:
+        """What tells this process apart from its predecessors of the same number."""
+        return f"w{self.number}.{os.getpid()}"
 
     def enlist(self, observer: Observer, cassette: Cassette | None, recorder: Recorder | None) -> None:
         """From now on their counts and positions are common to all workers."""
@@ -81,9 +89,9 @@ class Crew:
             cassette.shared = _Order(self, cassette)
             self.state.subscribe("recorded", cassette.shared.heard)
 
-    def leave(self) -> None:
-        """Sends the last that there is to say, and goes."""
-        self.report()
+    async def leave(self) -> None:
+        """Says the last that there is to say, sees that it has arrived, and goes."""
+        await within(LEAVE_SECONDS, self._link.ask("report", *self._unreported()))
         self._link.close()
 
     def _keep(self, entry: Entry) -> None:
@@ -106,13 +114,14 @@ class Crew:
         if self._due is not None:
             self._due.cancel()
             self._due = None
-        if self._observer is None:
-            return
+        self._link.tell("report", *self._unreported())
+
+    def _unreported(self) -> tuple[Any, ...]:
+        """Calls and recordings played since the last time, and the sums."""
         calls, self._calls = self._calls, []
         played, self._played = self._played, []
-        metrics = self._observer.metrics
-        sums = (metrics.others.figures(), metrics.late_counts(), recorded_by(self._recorder))
-        self._link.tell("report", calls, played, sums)
+        metrics = self._observer.metrics if self._observer is not None else Metrics()
+        return calls, played, (metrics.others.figures(), metrics.late_counts(), recorded_by(self._recorder))
 
 
 class _Order:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from llm_simulator.errors import RequestError
-from llm_simulator.proxy.wire import HOP_BY_HOP
+from llm_simulator.proxy.framing import HOP_BY_HOP
 from llm_simulator.types import Headers, RawRequest
 
 OWN_PREFIX = "x-llm-simulator-"

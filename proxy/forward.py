@@ -4,6 +4,9 @@ A program of its own, run by the interpreter of the capture environment (mitmpro
 the standard library and mitmproxy alone. Its standard input is its life line: where that closes, it ends. Its standard
 output is one JSON object a line: `{"port": N}` once it listens, `{"refused": HOST}`, `{"log": LEVEL, "text": TEXT}`.
 
+Before it answers a CONNECT for a provider it asks the simulator whether a fault strikes the connection (`FAULTS`); what it does
+then happens before there is any request. A simulator that does not answer has none.
+
 Three fences, one behind the other: every hook answers by itself where it fails; `server_connect` refuses each address that
 is not known to be meant; offline, an audit hook keeps the process on loopback.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime
 import ipaddress
 import json
 import logging
@@ -23,16 +27,24 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from mitmproxy import connection, http, options
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from mitmproxy import connection, http, options, tls
 from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig, upstream_auth
 from mitmproxy.master import Master
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from OpenSSL import SSL, crypto
 
 DOOR_HEADER = "x-llm-simulator-door"
 REFUSED = "refused by llm-simulator"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_QUESTION = "/.llm-simulator/connection"
+_ASKING_SECONDS = 2.0
 _MOST = 8000  # characters of a complaint: the parent reads lines of up to 64 KiB
 
 log = logging.getLogger("llm_simulator.forward")
@@ -51,8 +63,50 @@ class Setup:
     proxy: str = ""
 
 
+class Silent(layer.Layer):
+    """Takes what the client says and says nothing: a handshake that is never answered."""
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, events.ConnectionClosed):
+            yield commands.CloseConnection(self.context.client)
+        elif isinstance(event, events.DataReceived):
+            yield from self.answer()
+
+    def answer(self) -> layer.CommandGenerator[None]:
+        yield from ()
+
+
+class Closing(Silent):
+    """Closes in the middle of the handshake."""
+
+    def answer(self) -> layer.CommandGenerator[None]:
+        yield commands.CloseConnection(self.context.client)
+
+
+class Plain(Silent):
+    """A port that speaks HTTP without TLS."""
+
+    def answer(self) -> layer.CommandGenerator[None]:
+        said = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        yield commands.SendData(self.context.client, said)
+        yield commands.CloseConnection(self.context.client)
+
+
+LAYERS: dict[str, type[Silent]] = {
+    "tls_handshake_stall": Silent,
+    "tls_closed_in_handshake": Closing,
+    "tls_to_plaintext_port": Plain,
+}
+CERTIFICATES = ("tls_untrusted_ca", "tls_hostname_mismatch", "tls_expired_certificate")
+REFUSALS = {"proxy_auth_required": 407, "proxy_unavailable": 503}
+FAULTS = (*LAYERS, *CERTIFICATES, *REFUSALS, "proxy_refused")
+"""What can be done to a connection (simulator/faults_connect.py has the same names)."""
+
+
 class Door:
-    """The one addon of ours. `tell` takes the lines of standard output."""
+    """The one addon of ours. `tell` takes the lines of standard output, `authority` signs certificates."""
+
+    authority: tlsconfig.TlsConfig | None = None
 
     def __init__(self, setup: Setup, tell: Callable[[dict[str, Any]], None]) -> None:
         self._setup = setup
@@ -61,6 +115,7 @@ class Door:
             "|".join(f"(?:{pattern})" for pattern in setup.patterns) or "(?!)", re.IGNORECASE
         )
         self._meant: dict[str, set[Address]] = {}  # client connection -> where it may go past the simulator
+        self._struck: dict[str, tuple[str, str]] = {}  # client connection -> the fault of its TLS, and the host
         self._proxy = _address(setup.proxy) if setup.proxy else None
         self.ready = asyncio.Event()
 
@@ -69,9 +124,11 @@ class Door:
     def running(self) -> None:
         self.ready.set()
 
-    def http_connect(self, flow: http.HTTPFlow) -> None:
+    async def http_connect(self, flow: http.HTTPFlow) -> None:
         try:
             self.admit(flow)
+            if flow.response is None and self.intercepts((flow.request.host, flow.request.port)):
+                self.strike(flow, await self.asked(flow.request.host, flow.request.port))
         except Exception:
             log.exception("CONNECT %s", flow.request.host)
             _shut(flow)
@@ -90,6 +147,21 @@ class Door:
             log.exception("response head")
             flow.kill()
 
+    def next_layer(self, data: layer.NextLayer) -> None:
+        fault, _ = self._struck.get(data.context.client.id, ("", ""))
+        if fault in LAYERS:
+            data.layer = LAYERS[fault](data.context)
+
+    def tls_start_client(self, data: tls.TlsData) -> None:
+        fault, host = self._struck.get(data.context.client.id, ("", ""))
+        if fault not in CERTIFICATES or self.authority is None:
+            return
+        try:
+            data.ssl_conn = presented(fault, host, self.authority)
+        except Exception:
+            log.exception("certificate for %s", host)
+            data.ssl_conn = None  # no connection at all rather than a good one
+
     def server_connect(self, data: ServerConnectionHookData) -> None:
         data.server.error = REFUSED  # until it is known to be meant
         try:
@@ -100,6 +172,7 @@ class Door:
 
     def client_disconnected(self, client: connection.Client) -> None:
         self._meant.pop(client.id, None)
+        self._struck.pop(client.id, None)
 
     # What the hooks decide.
 
@@ -108,6 +181,27 @@ class Door:
         address = (flow.request.host, flow.request.port)
         if not self.intercepts(address):
             self.let_past(flow, address)
+
+    async def asked(self, host: str, port: int) -> str:
+        """The fault that the simulator has for this connection, or ""."""
+        where = host if port in _DEFAULT_PORTS.values() else f"{host}:{port}"
+        try:
+            async with asyncio.timeout(_ASKING_SECONDS):
+                answer = await _get(self._setup, f"{_QUESTION}?host={quote(where)}")
+        except (OSError, TimeoutError, ValueError):
+            return ""  # the request itself will tell what is wrong with the simulator
+        fault = answer.get("fault", "")
+        return fault if fault in FAULTS else ""
+
+    def strike(self, flow: http.HTTPFlow, fault: str) -> None:
+        if fault in REFUSALS:
+            flow.response = _answer(REFUSALS[fault], f"llm-simulator: the fault {fault} of the scenario in force")
+            if fault == "proxy_auth_required":
+                flow.response.headers["proxy-authenticate"] = 'Basic realm="proxy"'
+        elif fault == "proxy_refused":
+            flow.kill()
+        elif fault:
+            self._struck[flow.client_conn.id] = fault, flow.request.host
 
     def route(self, flow: http.HTTPFlow) -> None:
         """A request head: to the simulator where its host is a provider's."""
@@ -162,6 +256,58 @@ class Door:
         if self._setup.offline or not meant:
             return False
         return wanted == self._proxy if self._proxy else wanted in meant
+
+
+async def _get(setup: Setup, target: str) -> dict[str, Any]:
+    """The JSON that the simulator answers with.
+
+    Raises:
+        ValueError: it answers with something else.
+    """
+    reader, writer = await asyncio.open_connection(*setup.simulator)
+    try:
+        host = f"{setup.simulator[0]}:{setup.simulator[1]}"
+        head = f"GET {target} HTTP/1.1\r\nhost: {host}\r\n{DOOR_HEADER}: {setup.token}\r\nconnection: close\r\n\r\n"
+        writer.write(head.encode())
+        answer: Any = json.loads((await reader.read()).partition(b"\r\n\r\n")[2])
+    finally:
+        writer.close()
+    if not isinstance(answer, dict):
+        raise ValueError("the answer is no JSON object")
+    return answer
+
+
+def presented(fault: str, host: str, authority: tlsconfig.TlsConfig) -> SSL.Connection:
+    """What a client is shown: a certificate that is wrong in one way."""
+    key: ec.EllipticCurvePrivateKey = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.load_pem_x509_certificate(authority.certstore.default_ca.to_pem()).subject
+    signing: Any = authority.certstore.default_privatekey
+    if fault == "tls_untrusted_ca":
+        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority that nobody knows")])
+        signing = ec.generate_private_key(ec.SECP256R1())
+    shown = f"other.{host}" if fault == "tls_hostname_mismatch" else host
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    ended = now - day if fault == "tls_expired_certificate" else now + 30 * day
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, shown[:64])]))
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - 60 * day)
+        .not_valid_after(ended)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(shown)]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(signing, hashes.SHA256())
+    )
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.use_certificate(crypto.X509.from_cryptography(made))
+    context.use_privatekey(crypto.PKey.from_cryptography_key(key))
+    shaking = SSL.Connection(context)
+    shaking.set_accept_state()
+    return shaking
 
 
 def _shut(flow: http.HTTPFlow) -> None:
@@ -246,12 +392,13 @@ def master(setup: Setup, door: Door, *, host: str, port: int, confdir: str) -> M
         allow_hosts=[f"^(?:{p})$" for p in setup.patterns],
     )
     made = Master(opts)
+    door.authority = tlsconfig.TlsConfig()
     made.addons.add(
         core.Core(),
         disable_h2c.DisableH2C(),
         proxyserver.Proxyserver(),
         next_layer.NextLayer(),
-        tlsconfig.TlsConfig(),
+        door.authority,
         upstream_auth.UpstreamAuth(),
         door,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from copy import copy
 from functools import partial
 
@@ -40,6 +40,12 @@ class Forwarding:
         self._recorder = recorder
         self._replace = replace
         self._scenario = scenario
+
+    def renewed(self, upstreams: Mapping[str, str], progress_timeout: float) -> Forwarding:
+        """The same connections and recorder, under another configuration."""
+        other = copy(self)
+        other._upstream = self._upstream.variant(upstreams, progress_timeout)
+        return other
 
     def variant(self, *, replace: bool, scenario: str) -> Forwarding:
         """The same upstream and recorder under another scenario; `replace` as for mode record."""

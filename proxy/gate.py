@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from llm_simulator.config.settings import Settings
 from llm_simulator.errors import RequestError, SimulatorError
@@ -21,34 +21,35 @@ from llm_simulator.simulator.faults import Fault, condition_of
 from llm_simulator.simulator.faults_broken import delayed
 from llm_simulator.simulator.slots import Line
 from llm_simulator.telemetry.journal import Entry
-from llm_simulator.types import Answer, Call, Condition
+from llm_simulator.types import Answer, Call, Condition, Source
 
 if TYPE_CHECKING:
     from llm_simulator.proxy.sockets import Dialogue
 
 log = logging.getLogger("llm_simulator.calls")
 
-A = TypeVar("A")
 Perform = Callable[[], Awaitable["Answer | Dialogue"]]
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What is common to all gates of a server, before and after a reload."""
+    """One of each for a process; what they count is common to all workers."""
 
     turnstile: Turnstile
     limiter: Limiter
     breakers: Breakers
-    sessions: SessionBook
 
 
 class Gate:
     """Stands before a `Stage`, and looks like one to the service."""
 
-    def __init__(self, stage: Stage, settings: Settings, tools: Tools, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, stage: Stage, settings: Settings, tools: Tools, sessions: SessionBook, environ: Mapping[str, str]
+    ) -> None:
         self._stage = stage
         self._settings = settings
         self._tools = tools
+        self._sessions = sessions
         self._keys = settings.keys.made(environ) if settings.keys is not None else None
         self._whole = Line(settings.max_concurrent, settings.queue_size) if settings.max_concurrent else None
         self.read = stage.read
@@ -56,6 +57,7 @@ class Gate:
         self.refuse = stage.refuse
         self.refusal = stage.refusal
         self.headers = stage.headers
+        self.connecting = stage.connecting
 
     async def answer(self, asked: Asked, entry: Entry) -> Answer:
         """As `Stage.answer`; our own errors come as answers, so that these say how the limits stand, too."""
@@ -73,12 +75,12 @@ class Gate:
             entry.note = f"key {self._keys.state(call).value}"
             return self.refuse(condition, call, entry)
         if breaker is not None and breaker.all:
-            perform = partial(tools.breakers.around, breaker.terms, asked, entry, perform, self.refuse)
+            perform = partial(tools.breakers.around, breaker.terms, asked, entry, perform)
         limits = self._settings.limits.of(call.provider, call.model) if self._settings.limits is not None else None
         if limits is not None:
             perform = partial(tools.limiter.around, limits, asked, entry, perform)
-        if tools.sessions.active:
-            perform = partial(tools.sessions.around, asked, entry, perform)
+        if self._sessions.active:
+            perform = partial(self._sessions.around, asked, entry, perform)
         return await self._in_turn(asked, entry, perform)
 
     async def _caught(
@@ -106,6 +108,8 @@ class Gate:
         answer = await perform()
         if not waited or not isinstance(answer, Answer):
             return answer
+        if answer.source in (Source.REFUSAL, Source.MISS):  # nobody waits for these
+            return labelled(answer, f"queued {waited:.3f} s")
         speed = self._settings.speed if answer.speed is None else answer.speed
         return labelled(delayed(answer, waited * speed), f"queued {waited:.3f} s")
 
@@ -122,12 +126,3 @@ class Gate:
 
 
 SHUTTING_DOWN = "llm-simulator is shutting down: no new calls"
-
-
-def gated(stage: Stage, settings: Settings, tools: Tools, environ: Mapping[str, str]) -> Stage | Gate:
-    """The stage behind its gate; the stage itself where nothing of that kind is configured."""
-    stage.tools = tools
-    wanted = (settings.limits, settings.keys, settings.breaker, settings.lines, settings.max_concurrent)
-    if any(wanted) or tools.sessions.active:
-        return Gate(stage, settings, tools, environ)
-    return stage

@@ -18,6 +18,8 @@ from llm_simulator.proxy.machines import MACHINES
 from llm_simulator.proxy.metrics_port import MetricsPort
 from llm_simulator.proxy.pacer import LATENESS_BUCKETS
 from llm_simulator.proxy.state import Embedded
+from llm_simulator.proxy.turnstile import TOPIC as SLOTS
+from llm_simulator.proxy.turnstile import dropped
 from llm_simulator.telemetry.figures import Figures, added, counters
 from llm_simulator.telemetry.observer import Observer
 
@@ -39,7 +41,9 @@ class Keeper:
         self._count = count
         self._sums: dict[Link, tuple[Figures, _Late, Mapping[str, int]]] = {}
         self._gone: tuple[Figures, _Late, Mapping[str, int]] = ({}, ([], 0.0), {})  # sums of those that are dead
-        self._links: dict[Link, None] = {}
+        self._links: dict[Link, str] = {}  # with the name under which each holds slots
+        self._workers: dict[Link, tuple[int, int]] = {}  # number and process
+        self._freed: set[asyncio.Task[None]] = set()
         self._joined = 0
         self._played: set[int] = set()
         self._nobody = asyncio.Event()
@@ -51,7 +55,11 @@ class Keeper:
 
     def connected(self) -> Link:
         """The keeper's end of a new connection."""
-        link = Link(lambda what, arguments: self._answer(link, what, arguments), self._lost)
+
+        def answer(what: str, arguments: tuple[Any, ...]) -> Any:
+            return self._answer(link, what, arguments)
+
+        link = Link(answer, self._lost)
         return link
 
     async def empty(self, seconds: float) -> bool:
@@ -65,11 +73,15 @@ class Keeper:
             case "report":
                 return self._report(link, *arguments)
             case "join":
-                return self._join(link)
+                return self._join(link, *arguments)
             case "values":
                 return self.state.values(*arguments)
+            case "forget":
+                return self.state.forget_at_once(*arguments)
             case "publish":
                 return self._publish(*arguments)
+            case "workers":
+                return sorted(self._workers.values())
             case "metrics" | "calls" | "summary" | "recorded" | "played":
                 return self._read(what, arguments)
             case _:
@@ -77,15 +89,21 @@ class Keeper:
 
     # --- workers come and go
 
-    def _join(self, link: Link) -> None:
-        self._links[link] = None
+    def _join(self, link: Link, owner: str, number: int, process: int) -> None:
+        self._links[link] = owner
+        self._workers[link] = number, process
         self._nobody.clear()
         self._joined += 1
         if self._joined > self._count:
             self.observer.metrics.count("llm_worker_restarts", "Workers that took the place of one that died.")
 
     def _lost(self, link: Link) -> None:
-        self._links.pop(link, None)
+        owner = self._links.pop(link, None)
+        self._workers.pop(link, None)
+        if owner is not None and (tickets := dropped(self.state, owner)):
+            freed = asyncio.get_running_loop().create_task(self._publish(SLOTS, tickets))
+            self._freed.add(freed)
+            freed.add_done_callback(self._freed.discard)
         figures, late, recorded = self._sums.pop(link, ({}, ([], 0.0), {}))
         kept, was_late, were_recorded = self._gone
         self._gone = (added((kept, counters(figures))), _both((was_late, late)), _sum((were_recorded, recorded)))

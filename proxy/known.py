@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from copy import copy
 from dataclasses import dataclass
 from hashlib import blake2b
 from types import EllipsisType
-from typing import Generic, TypeVar
 
 from llm_simulator import dialects
 from llm_simulator.cassettes.key import Matcher
 from llm_simulator.dialects.base import Dialect
 from llm_simulator.proxy.door import Visit, enter
+from llm_simulator.proxy.recent import Recent
 from llm_simulator.proxy.sessions import session_of
 from llm_simulator.types import Call, Condition, RawRequest, header
 
@@ -24,8 +23,6 @@ LARGEST = 64 << 10
 _ENTRY_BYTES = 4096  # what an entry costs beside the body, roughly: parsed JSON and headers
 _SEEN_ENTRY_BYTES = 2048
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
@@ -148,26 +145,3 @@ class Reader:
             if len(raw.body) <= LARGEST:
                 self._kept.put(raw, known, _ENTRY_BYTES + 6 * len(raw.body))
         return known
-
-
-class Recent(Generic[K, V]):
-    """The most recently used values, as many as fit into so many bytes."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._bytes = 0
-        self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
-
-    def get(self, key: K) -> V | None:
-        found = self._values.get(key)
-        if found is None:
-            return None
-        self._values.move_to_end(key)
-        return found[0]
-
-    def put(self, key: K, value: V, size: int) -> None:
-        """Keeps a value whose key is not there yet."""
-        self._values[key] = (value, size)
-        self._bytes += size
-        while self._bytes > self._limit:
-            self._bytes -= self._values.popitem(last=False)[1][1]

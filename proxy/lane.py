@@ -17,8 +17,10 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from llm_simulator.proxy.known import Asked, Recent
-from llm_simulator.proxy.wire import Client, Sent, no_delay
+from llm_simulator.proxy.framing import Client
+from llm_simulator.proxy.known import Asked
+from llm_simulator.proxy.recent import Recent
+from llm_simulator.proxy.wire import Sent, no_delay
 
 KEPT_BYTES = 4 << 20
 LARGEST = 64 << 10

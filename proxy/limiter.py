@@ -12,19 +12,22 @@ from llm_simulator.dialects import rate_limits
 from llm_simulator.dialects.condition_values import key_of
 from llm_simulator.dialects.rate_limits import CONCURRENT, Refused, Standing
 from llm_simulator.proxy.known import Asked
+from llm_simulator.proxy.labels import STATE as STATE_HEADER
 from llm_simulator.proxy.labels import labelled
+from llm_simulator.proxy.machines import first
 from llm_simulator.proxy.state import State
 from llm_simulator.proxy.tasks import Tasks
-from llm_simulator.proxy.turnstile import BACK_SECONDS, Line, No, Pass, Turnstile
+from llm_simulator.proxy.turnstile import BACK_SECONDS, No, Pass, Turnstile
 from llm_simulator.simulator import limits as steps
 from llm_simulator.simulator.limit_tiers import Limits, family
 from llm_simulator.simulator.limits import Bucket
 from llm_simulator.simulator.policies import buckets, settled, standing
+from llm_simulator.simulator.slots import Line
 from llm_simulator.telemetry.journal import Entry
 from llm_simulator.types import Answer, Call, Condition, Source, Usage, header
 
 MACHINE = "limits"
-STATE = "limits"
+LABEL = "limits"
 _RETRIES = "x-stainless-retry-count"
 _COUNTS = "count_tokens"  # asking how long a prompt is takes nothing of what is limited
 
@@ -53,7 +56,12 @@ class Limiter:
     """Limits calls, for all workers together. `wall` gives seconds since the epoch: some providers tell resets by it."""
 
     def __init__(
-        self, state: State, turnstile: Turnstile, refuse: Refuse, timeout: float, wall: Callable[[], float] = time.time
+        self,
+        state: State,
+        turnstile: Turnstile,
+        refuse: Refuse,
+        timeout: Callable[[], float],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._state = state
         self._turnstile = turnstile
@@ -91,7 +99,7 @@ class Limiter:
 
     async def _crowded(self, key: str, most: int, asked: Asked, entry: Entry) -> Answer | None:
         """The refusal of a call that is one too many at once."""
-        entered = await self._turnstile.enter(key, Line(most), asked.known.identity.hex(), self._timeout)
+        entered = await self._turnstile.enter(key, Line(most), asked.known.identity.hex(), self._timeout())
         if isinstance(entered, Pass):
             entry.ends(lambda: self._turnstile.leave(entered))
             return None
@@ -116,9 +124,18 @@ class Limiter:
 
     def _told(self, answer: Answer, call: Call, stand: Standing, entry: Entry) -> Answer:
         """The answer with the provider's headers of these limits in the place of others."""
+        if LABEL in header(answer.headers, STATE_HEADER):
+            return answer  # a scenario's limits stand closer to the call
         used = (entry.prompt_tokens or 0) + (entry.completion_tokens or 0)
         named = rate_limits.headers(call.provider, stand, self._wall(), used)
-        return labelled(answer, STATE, named, rate_limits.without(answer.headers))
+        return labelled(answer, LABEL, named, rate_limits.without(answer.headers))
+
+    async def all(self) -> list[dict[str, Any]]:
+        """What each key holds, as it was when a call last took of it."""
+        values = await self._state.values(MACHINE)
+        return [
+            {**_named(key), "left": value["levels"], "waiting": len(value["places"])} for key, value in values.items()
+        ]
 
     async def _settle(self, taken: _Taken, entry: Entry) -> None:
         """Puts right what a call seemed to need."""
@@ -138,13 +155,14 @@ def key_for(asked: Asked, scope: str = "") -> str:
     call = asked.known.call
     credential = hashlib.blake2b(key_of(call).encode("utf-8", "replace"), digest_size=6).hexdigest()
     session = asked.session
-    return f"{len(session)}:{session}|{credential}|{call.provider}|{family(call.provider, call.model)}|{scope}"
+    shared = family(call.provider, call.model).replace("|", "/")
+    return f"{len(session)}:{session}|{credential}|{call.provider}|{shared}|{scope}"
 
 
-def session_in(key: str) -> str:
-    """The session of a key of `key_for`."""
-    size, _, rest = key.partition(":")
-    return rest[: int(size)]
+def _named(key: str) -> dict[str, str]:
+    session = first(key)
+    credential, provider, shared, scope = key[len(f"{len(session)}:{session}|") :].split("|", 3)
+    return {"session": session, "credential": credential, "provider": provider, "models": shared, "scope": scope}
 
 
 def _limited(call: Call) -> bool:

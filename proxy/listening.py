@@ -105,7 +105,8 @@ class Gate:
         self._waiting: set[_TurnedAway] = set()
 
     def __call__(self) -> asyncio.BaseProtocol:
-        if len(self._server.connections) < self._limit:
+        # not `connections`: that copies them all, for every client who comes
+        if len(self._server._connections) < self._limit:  # pyright: ignore[reportPrivateUsage]
             return self._server()
         self._refused()
         return _TurnedAway(self._waiting)

@@ -27,6 +27,10 @@ PAGES = (
     Page("/admin/summary", "Calls, tokens and misses since the start"),
     Page("/admin/cassette", "The cassette, and which recordings were not asked for"),
     Page("/admin/scenarios", "The scenario in force, and all that there are; POST .../NAME/activate chooses one"),
+    Page("/admin/workers", "The processes that serve"),
+    Page(
+        "/admin/config", "The configuration in force; POST takes another one, POST /admin/config/reload the file anew"
+    ),
     Page("/admin/providers", "What is covered, with a check of each dialect"),
 )
 """One for each route of `Admin`; those below /admin ask for the token where one is set."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from llm_simulator.dialects.pieces import Work
     from llm_simulator.profiles.profile import ErrorRate, Profile
     from llm_simulator.proxy.forwarding import Forwarding
-    from llm_simulator.proxy.kit import Kit
+    from llm_simulator.proxy.guarding import Guard
     from llm_simulator.proxy.sockets import Dialogue
     from llm_simulator.proxy.state import State
     from llm_simulator.simulator.engine import Engine, Place, Sayer, Simulated
@@ -68,7 +68,7 @@ class Performer:
         """`state`: where several workers count together."""
         self._settings = settings
         self._state = state
-        self.kit: Kit | None = None  # for the breakers of upstreams
+        self.guard: Guard | None = None  # who stands before upstreams and rules
         self._cassette = cassette
         self._forwarding = forwarding
         self._reader = Reader(Matcher(settings.rules))
@@ -251,9 +251,9 @@ class Performer:
                     entry.exchange, recorded = compare.id, compare.exchange
                 ask = partial(self._forwarding.forward, call, asked.visit, entry, record=record, recorded=recorded)
                 breaker = self._settings.breaker
-                if breaker is None or breaker.all or self.kit is None:
+                if breaker is None or breaker.all or self.guard is None:
                     return await ask()
-                return await self.kit.tools.breakers.around(breaker.terms, asked, entry, ask)
+                return await self.guard.before_upstream(breaker.terms, asked, entry, ask)
             case decisions.Miss():
                 return await self._miss(call, asked.session, entry)
             case _:
@@ -369,7 +369,7 @@ class Performer:
         else:
             replayed = replay(exchange, known.accepted, speed=self._settings.speed)
         mine = self._headers(Source.CASSETTE, ("x-llm-simulator-exchange", str(found.id)))
-        answer = _with_headers(replayed.answer, mine)
+        answer = replace(_with_headers(replayed.answer, mine), kept=True)
         usage = convert.recorded_usage(exchange, dialect, call)
         note = header(answer.headers, "x-llm-simulator-adapted")
         prepared = _Prepared(Replayed(answer, replayed.ttft, replayed.total, replayed.size), usage, note)

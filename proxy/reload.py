@@ -11,28 +11,43 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from llm_simulator.config.changes import refused, taken
 from llm_simulator.config.generations import FIRST
-from llm_simulator.config.reading import Document
 from llm_simulator.errors import ConfigError, SimulatorError
 from llm_simulator.types import JSON
 
 if TYPE_CHECKING:
-    from llm_simulator.config.load import Origin
-    from llm_simulator.config.settings import Settings
+    from llm_simulator.config.reading import Document
+    from llm_simulator.config.settings import Origin, Settings
     from llm_simulator.proxy.scenes import Stage
-    from llm_simulator.proxy.server import Server
+    from llm_simulator.proxy.state import State
+    from llm_simulator.telemetry.observer import Observer
 
 log = logging.getLogger("llm_simulator.config")
 
 MACHINE, KEY, TOPIC = "config", "current", "config"
+AHEAD_SECONDS = 0.3
+"""What workers are given to read a configuration before they switch; who has not, does it then."""
 SETTLED_SECONDS = 0.05
 """A file that was written is read once it stays as it is for so long."""
 _METRIC = ("llm_config_reloads", "Configurations that were to be taken while running, by result.")
+
+
+class Running(Protocol):
+    """A server, as far as its configuration is concerned (`server.py`)."""
+
+    settings: Settings
+    stage: Stage
+    state: State
+    observer: Observer
+    clean: Callable[[str], str]
+
+    def adopt(self, settings: Settings, stage: Stage) -> None:
+        """Another configuration, at once; calls in flight finish on what they began with."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,7 @@ class Outcome:
 class Reloads:
     """The configuration of one worker: where it is from, what went wrong last, and how it takes another one."""
 
-    def __init__(self, server: Server, origin: Origin, check: Callable[[Settings], None]) -> None:
+    def __init__(self, server: Running, origin: Origin, check: Callable[[Settings], None]) -> None:
         """`check` raises ConfigError for settings that do not go together."""
         self._server = server
         self._origin = origin
@@ -75,7 +90,7 @@ class Reloads:
         """Takes what the other workers have taken since this one's settings were made."""
         values = await self._server.state.values(MACHINE)
         if (current := values.get(KEY)) is not None:
-            await self._take(current)
+            self.take(current)
         elif (document := await self._document()) is not None:
             self._fingerprint = await asyncio.to_thread(_fingerprint, document, self._server.settings)
 
@@ -97,6 +112,8 @@ class Reloads:
 
     async def given(self, document: Document | None, why: str) -> Outcome:
         """A configuration as a whole, in the place of the file's."""
+        from llm_simulator.config.changes import refused  # a start does not pay for what may come
+
         async with self._one:
             try:
                 settings = await asyncio.to_thread(self._origin.settings, document)
@@ -118,6 +135,8 @@ class Reloads:
         Raises:
             ConfigError: it cannot be.
         """
+        from llm_simulator.config.changes import taken
+
         settings = taken(self._server.settings, settings)
         self._check(settings)
         return settings, self._server.stage.renewed(settings)
@@ -134,12 +153,13 @@ class Reloads:
             "at": time.time(),
             "document": [document.where, document.suffix, document.text] if document is not None else None,
         }
-        try:
-            current = await self._server.state.step(MACHINE, KEY, told)
-            await self._server.state.publish(TOPIC, current)
-        finally:
-            self._ready.pop(fingerprint, None)
-        self._count("ok")
+        if settings.workers > 1:  # the others do now, beside their calls, what would hold these up at the switch
+            await self._server.state.publish(TOPIC, {"ahead": told})
+            await asyncio.sleep(AHEAD_SECONDS)
+        was = self.generation
+        current = await self._server.state.step(MACHINE, KEY, told)
+        await self._server.state.publish(TOPIC, current)
+        self._count("ok" if self.generation > was else "unchanged")  # another worker may have been asked, too
         if settings.scenario != before:  # what is in force stays so, unless the configuration wants another
             await self._server.stage.switch(settings.scenario)
         return Outcome("ok", self.generation)
@@ -160,28 +180,33 @@ class Reloads:
     def _heard(self, message: JSON) -> None:
         if "failed" in message:
             self.failed = message["failed"]
-        elif (made := self._ready.get(message["fingerprint"])) is not None:
-            self._swap(message, *made)
+        elif "ahead" in message:
+            self._later(self._ahead(message["ahead"]))
         else:
-            self._later(self._take(message))
+            self.take(message)
 
-    async def _take(self, message: JSON) -> None:
-        """Switches to what another worker has checked."""
-        where = message["document"]
-        document = Document(*where) if where is not None else None
+    async def _ahead(self, message: JSON) -> None:
+        """Makes ready what will be switched to."""
+        if message["fingerprint"] in self._ready:
+            return  # it was this worker that checked it
         try:
-            settings = await asyncio.to_thread(self._origin.settings, document)
-            made = self._made(settings)
-        except SimulatorError as error:  # its files are not the same any more
-            log.error("configuration %d of another worker is not taken: %s", message["generation"], error)
-            return
-        self._swap(message, *made)
+            settings = await asyncio.to_thread(self._origin.settings, _document_of(message))
+            self._ready.setdefault(message["fingerprint"], self._made(settings))
+        except SimulatorError:
+            return  # told at the switch
 
-    def _swap(self, message: JSON, settings: Settings, stage: Stage) -> None:
-        from dataclasses import replace
-
+    def take(self, message: JSON) -> None:
+        """Switches to what another worker has checked, or this one."""
         if message["generation"] <= self.generation:
             return
+        made = self._ready.pop(message["fingerprint"], None)
+        self._ready.clear()
+        try:
+            self._swap(message, *(made or self._made(self._origin.settings(_document_of(message)))))
+        except SimulatorError as error:  # its files are not the same any more
+            log.error("configuration %d of another worker is not taken: %s", message["generation"], error)
+
+    def _swap(self, message: JSON, settings: Settings, stage: Stage) -> None:
         if not settings.deterministic and settings.seed != message["seed"]:  # it was drawn, by whoever was asked
             settings = replace(settings, seed=message["seed"])
             stage = self._server.stage.renewed(settings)
@@ -223,8 +248,9 @@ class Reloads:
                 "%s is not watched: pip install watchfiles (SIGHUP and POST /admin/config/reload do work)", path
             )
             return
-        names = {Path(name).name for name in (path, *self._server.settings.profiles)}
-        folders = {str(Path(name).resolve().parent) for name in (path, *self._server.settings.profiles)}
+        files = [path, *map(Path, self._server.settings.profiles)]
+        names = {file.name for file in files}
+        folders = {str(file.resolve().parent) for file in files}
 
         def ours(_: object, changed: str) -> bool:
             name = Path(changed).name
@@ -255,6 +281,14 @@ class Reloads:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _document_of(message: JSON) -> Document | None:
+    if message["document"] is None:
+        return None
+    from llm_simulator.config.reading import Document
+
+    return Document(*message["document"])
 
 
 def _text(path: Path) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llm_simulator.proxy.known import Known, Recent
+from llm_simulator.proxy.known import Known
+from llm_simulator.proxy.recent import Recent
 from llm_simulator.simulator.draws import Draw, Lot, Stratified
 from llm_simulator.telemetry.journal import Entry
 from llm_simulator.types import Answer, Chunk, Headers, Source
@@ -41,6 +42,7 @@ class Repeat:
             (*self.headers, *spelled_times(ttft, total)),
             self.chunks,
             source=Source.SIMULATOR,
+            kept=True,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from llm_simulator.proxy.wire import HOP_BY_HOP
+from llm_simulator.proxy.framing import HOP_BY_HOP
 from llm_simulator.redact import MASKED
 from llm_simulator.redact.coding import Decoder
 from llm_simulator.types import Answer, Chunk, End, Exchange, Headers, Outcome, Source, header

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from llm_simulator import dialects
@@ -83,7 +84,8 @@ class Scene:
                 base.validation if then.strict is None else Validation.PROVIDER if then.strict else Validation.LENIENT
             )
             speed = base.speed if then.speed is None else then.speed
-            settings = replace(base, mode=then.mode or base.mode, speed=speed, validation=strict)
+            breaker = base.breaker if then.breaker is None else None  # it has passed its rule's
+            settings = replace(base, mode=then.mode or base.mode, speed=speed, validation=strict, breaker=breaker)
             made = self._performers[rule.name] = self.plain.variant(settings, then.profile)
         return made
 
@@ -95,6 +97,10 @@ class Scene:
         if len(self._calls) > SESSIONS_LIMIT:
             self._calls.popitem(last=False)
         return before
+
+    def forget(self, session: str) -> None:
+        """Its calls are counted anew."""
+        self._calls.pop(session, None)
 
 
 class Stage:
@@ -118,6 +124,7 @@ class Stage:
         self._plain = plain
         self._clock = clock
         self._state = state
+        self._guard = plain.guard
         self._serials: dict[str, int] = {}  # of what was heard last for all calls ("") and for sessions
         self._scenes: dict[str, Scene] = {}
         self._of_session: OrderedDict[str, Scene | None] = OrderedDict()
@@ -242,7 +249,7 @@ class Stage:
         try:
             self._put(session, cast["name"], self._begun(cast["name"], cast=cast))
         except ConfigError as error:  # this worker was configured anew, and the sender was not yet, or the other way
-            log.error("scenario %r was switched on by another worker, but: %s", cast["name"], error)
+            log.warning("scenario %r was switched on by another worker, but: %s", cast["name"], error)
         else:
             self._serials[session] = cast["serial"]
 
@@ -279,6 +286,33 @@ class Stage:
                 self._scenes[name] = scene
             return None if name == library.NONE else scene
         return self._of_session.get(asked.session, self._active)
+
+    def connecting(self, call: Call) -> tuple[str, Chosen]:
+        """The scenario in force, and what strikes a connection before there is a request (`proxy/connecting.py`)."""
+        from llm_simulator.simulator.scenario import Chosen, connecting
+        from llm_simulator.simulator.scenario_when import Situation
+
+        scene, host = self._active, call.raw.host
+        if scene is None:
+            return library.NONE, Chosen()
+        identity, before = f"connect {host}".encode(), scene.counted(f"connect {host}")
+        situation = Situation(call, identity, Draw(0, before), calls=before, elapsed=self._clock() - scene.started)
+        name = scene.scenario.name
+        return name, connecting(scene.scenario, situation, Lot(self._settings.seed, name, identity))
+
+    def sessions(self) -> set[str]:
+        """Those that this process keeps something of."""
+        return self._plain.sessions().union(self._of_session)
+
+    def end_sessions(self, sessions: frozenset[str]) -> None:
+        """Keeps nothing of them any more: counts, order, shelf, scenario."""
+        self._plain.end_sessions(sessions)
+        for session in sessions:
+            self._of_session.pop(session, None)
+            self._serials.pop(session, None)
+            for scene in self._scenes.values():
+                scene.forget(session)
+        self._bare = self._active is None and not self._of_session and self._everyday is None
 
     # --- what becomes of a call
 
@@ -328,7 +362,7 @@ class Stage:
             return scene.plain.refuse(unlisted, asked.known.call, entry)
         asked, chosen = await self._chosen(scene, asked, entry)
         try:
-            answer = await self._faulty(scene, chosen, asked, entry)
+            answer = await self._let_through(scene, chosen, asked, entry)
         except SimulatorError as error:
             log.warning("%s %s: %s", entry.method, entry.path, error)
             answer = scene.plain.refusal(error, asked.known.call, entry)
@@ -345,7 +379,7 @@ class Stage:
         if self._state is None:
             occurrence, calls = self._plain.occurrence(asked), scene.counted(asked.session)
         else:
-            key = f"{scene.serial}:{asked.session}"
+            key = f"{scene.serial}.{scene.scenario.name}:{asked.session}"
             occurrence, calls = await asyncio.gather(
                 self._plain.counted(asked), self._state.step("scene_calls", key, None)
             )
@@ -393,6 +427,14 @@ class Stage:
             return None
         whole = dialect.recall(call, self._plain.shelf(session)) if call.operation in dialect.stateful else call
         return None if isinstance(whole, Condition) else dialect.ask(whole)
+
+    def _let_through(self, scene: Scene, chosen: Chosen, asked: Asked, entry: Entry) -> Awaitable[Answer]:
+        """The rule's answer, if its limits and its breaker let the call through."""
+        rule, perform = chosen.rule, partial(self._faulty, scene, chosen, asked, entry)
+        if rule is None or self._guard is None or (rule.then.limits is None and rule.then.breaker is None):
+            return perform()
+        scope = f"{scene.scenario.name}/{rule.name}/{scene.started:.3f}"  # activated again, it begins anew
+        return self._guard.through(rule.then, scope, asked, entry, perform)
 
     async def _faulty(self, scene: Scene, chosen: Chosen, asked: Asked, entry: Entry) -> Answer:
         """The rule's answer, and what its fault makes of it."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,19 +17,20 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from llm_simulator import __version__, dialects
-from llm_simulator.cassettes.base import DATABASES
 from llm_simulator.cassettes.cassette import Cassette
 from llm_simulator.cassettes.key import MATCHER_VERSION
-from llm_simulator.config import library
+from llm_simulator.config.checks import check
 from llm_simulator.config.settings import Settings
 from llm_simulator.dialects.resolve import PROVIDER_HOSTS
-from llm_simulator.errors import ConfigError
 from llm_simulator.proxy import egress, listening
 from llm_simulator.proxy.admin import Admin
+from llm_simulator.proxy.admin_limits import pages
 from llm_simulator.proxy.books import Own
+from llm_simulator.proxy.kit import Kit
 from llm_simulator.proxy.lane import Listener
 from llm_simulator.proxy.machines import MACHINES
 from llm_simulator.proxy.pacer import LATENESS_BUCKETS, Pacer
+from llm_simulator.proxy.patience import Patience
 from llm_simulator.proxy.perform import Performer
 from llm_simulator.proxy.scenes import Stage
 from llm_simulator.proxy.service import Service
@@ -84,10 +83,12 @@ class Server:
         self.stage = stage
         self.crew = crew
         self._listener: Listener | None = None
+        self._patience: Patience | None = None
         self._metrics_port: MetricsPort | None = None
         self._servers: list[asyncio.Server] = []
         self.policy: egress.Policy | None = None
         self.reloads: Reloads | None = None
+        self.kit: Kit | None = None
 
     @classmethod
     async def start(
@@ -123,19 +124,26 @@ class Server:
         pacer = Pacer()
         observer.metrics.lateness(LATENESS_BUCKETS, lambda: (pacer.late_counts, pacer.late_sum))
         common = crew.state if crew is not None else None
-        stage = Stage(settings, Performer(settings, cassette, forwarding, common), state=common)
+        state: State = common or Embedded(MACHINES)
+        kit = Kit(state, observer.metrics, environ, crew.owner if crew is not None else "")
+        performer = Performer(settings, cassette, forwarding, common)
+        performer.guard = kit
+        stage = Stage(settings, performer, state=common)
         if crew is not None:
             crew.enlist(observer, cassette, recorder)
         admin = Admin(settings, cassette, observer, recorder, stage, crew.books if crew is not None else None)
         service = Service(settings, stage, admin, observer, Wire(pacer, settings.speed), redactor.text, door, turns)
-        state = common or Embedded(MACHINES)
         server = cls(settings, cassette, recorder, forwarding, observer, admin, service, stage, state, crew)
+        server.kit, kit.server = kit, server
+        service.put(kit.gated(stage, settings))
+        admin.add(pages(kit))
         server.clean = redactor.text
         if crew is not None:
             state.subscribe("scenario", lambda message: server.stage.heard(message[0], message[1]))
         try:
             await stage.join()
             await server._configured(admin)
+            await server.stage.join()  # again: what is in force may be of a configuration that came later
             await server._listen()
         except BaseException:
             await server._close_stores()
@@ -148,19 +156,21 @@ class Server:
 
     async def _configured(self, admin: Admin) -> None:
         """Where its settings come from a file, the environment or flags, they can be taken anew."""
-        if self.settings.origin is None:
-            return
-        from llm_simulator.proxy.admin_config import pages
-        from llm_simulator.proxy.reload import Reloads
+        from llm_simulator.proxy import admin_config
 
-        self.reloads = Reloads(self, self.settings.origin, check)
-        admin.add(pages(self, self.reloads))
-        await self.reloads.join()
+        if self.settings.origin is not None:
+            from llm_simulator.proxy.reload import Reloads
+
+            self.reloads = Reloads(self, self.settings.origin, check)
+            await self.reloads.join()
+        admin.add(admin_config.pages(self, self.reloads))
 
     def adopt(self, settings: Settings, stage: Stage) -> None:
         """Another configuration, at once; calls in flight finish on what they began with."""
         self._admin.renew(settings, stage)
         self._service = self._service.renewed(settings, stage)
+        if self.kit is not None:
+            self._service.put(self.kit.gated(stage, settings))
         self.settings, self.stage = settings, stage
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -183,12 +193,13 @@ class Server:
             max_line_size=MAX_LINE_BYTES,
             max_field_size=MAX_LINE_BYTES,
         )
+        self._patience = Patience(self._listener, lambda: self.settings.request_timeout_secs)
         loop = asyncio.get_running_loop()
         accept = self._gate(self._listener)
         for sock in listening.bind(self.settings.host, self.settings.port, shared=self.crew is not None):
             self.port = sock.getsockname()[1]
             self._servers.append(await loop.create_server(accept, sock=sock, backlog=BACKLOG))
-        if self.crew is None and self.settings.metrics_port:
+        if self.crew is None and self.settings.metrics and self.settings.metrics_port:
             from llm_simulator.proxy.metrics_port import MetricsPort
 
             doors = listening.bind(self.settings.host, self.settings.metrics_port)
@@ -220,6 +231,8 @@ class Server:
         Until then it goes on listening, so that a balancer sees `/ready` answer 503; new calls are refused with 503.
         """
         self._admin.draining = True
+        if self.kit is not None:
+            self.kit.drain()
         if self.reloads is not None:
             await self.reloads.close()
         if not await self._service.drained(self.settings.drain_secs):
@@ -228,6 +241,8 @@ class Server:
             server.close()
         if self._metrics_port is not None:
             await self._metrics_port.close()
+        if self._patience is not None:
+            self._patience.close()
         if self._listener is not None:
             self._listener.pre_shutdown()  # connections that are only kept alive end now, and are not waited for
             await self._listener.shutdown(timeout=0.1)
@@ -243,53 +258,6 @@ class Server:
             await self.cassette.close()
         if self.observer.traces is not None:
             await self.observer.traces.close()
-
-
-def check(settings: Settings) -> None:
-    """What must hold before anything is opened.
-
-    Raises:
-        ConfigError: every problem, one per line.
-    """
-    problems: list[str] = []
-    if settings.forwards and not settings.loopback and not settings.allow_remote:
-        what = f"mode {settings.mode.value}" if settings.mode.forwards else "a rule of a scenario"
-        problems.append(
-            f"{what} forwards to providers, and {settings.host!r} can be reached from "
-            "other machines: add --allow-remote if that is meant"
-        )
-    if settings.writes and not settings.cassette:
-        what = f"mode {settings.mode.value}" if settings.mode.writes else "a rule of a scenario"
-        problems.append(f"{what} needs --cassette: a .db, a .yaml, a folder or a database URL")
-    if settings.mode.value in ("replay", "verify") and not settings.cassette:
-        problems.append(f"mode {settings.mode.value} needs --cassette: there is nothing to look up")
-    if settings.scenario != library.NONE:
-        try:
-            library.find(settings.scenario, settings.scenarios)
-        except ConfigError as error:
-            problems.append(f"scenario: {error}")
-    problems += _of_workers(settings)
-    if settings.speed < 0:
-        problems.append(f"speed is {settings.speed:g}; 0 (no waits) or above is allowed")
-    if problems:
-        raise ConfigError("\n".join(problems))
-
-
-def _of_workers(settings: Settings) -> list[str]:
-    """What several workers cannot do."""
-    if settings.workers < 1:
-        return [f"workers is {settings.workers}; 1 or more is allowed"]
-    if settings.workers == 1:
-        return []
-    problems: list[str] = []
-    if not hasattr(os, "fork"):
-        problems.append(f"workers is {settings.workers}, and this system cannot fork: 1 is allowed")
-    if settings.writes and "://" not in settings.cassette and Path(settings.cassette).suffix not in DATABASES:
-        problems.append(
-            f"workers is {settings.workers}, and {settings.cassette!r} is a text cassette: several workers record into a "
-            f"database only ({', '.join(DATABASES)} or a URL). Record with one worker, or into a database and export it"
-        )
-    return problems
 
 
 async def _open_cassette(settings: Settings, run: str) -> Cassette | None:
@@ -313,7 +281,11 @@ def _forwarding(settings: Settings, recorder: Recorder | None) -> Forwarding | N
     from llm_simulator.proxy.forwarding import Forwarding
     from llm_simulator.proxy.upstream import Upstream
 
-    upstream = Upstream(settings.upstreams, connect_timeout=settings.connect_timeout_secs)
+    upstream = Upstream(
+        settings.upstreams,
+        connect_timeout=settings.connect_timeout_secs,
+        progress_timeout=settings.request_timeout_secs,
+    )
     return Forwarding(upstream, recorder, replace=settings.mode.value == "record", scenario=settings.scenario)
 
 

@@ -16,22 +16,26 @@ from aiohttp import web
 
 from llm_simulator.config.settings import Settings
 from llm_simulator.errors import RequestError, SimulatorError, UpstreamError
+from llm_simulator.proxy import connecting
 from llm_simulator.proxy.admin import Admin
 from llm_simulator.proxy.door import DOOR_HEADER, Guard, Visit
+from llm_simulator.proxy.framing import Client
 from llm_simulator.proxy.known import Asked
 from llm_simulator.proxy.lane import Tickets
 from llm_simulator.proxy.scenes import Stage
 from llm_simulator.proxy.sockets import Dialogue, accept, is_upgrade
-from llm_simulator.proxy.wire import Client, Delivery, Sent, Wire, sent
+from llm_simulator.proxy.wire import Delivery, Sent, Wire, sent
 from llm_simulator.telemetry.journal import Entry, printable
 from llm_simulator.telemetry.observer import Observer
 from llm_simulator.types import Answer, Call, Headers, Outcome, Source
 
 if TYPE_CHECKING:  # a replay does not pay for what forwards
+    from llm_simulator.proxy.gate import Gate
     from llm_simulator.recorder.turns import Turns
 
 log = logging.getLogger("llm_simulator.service")
 
+_LATE = 408
 _CORS_METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS, HEAD"
 
 
@@ -56,7 +60,7 @@ class Service:
     ) -> None:
         self._turns = turns
         self._settings = settings
-        self._performer = performer
+        self._performer: Stage | Gate = performer
         self._admin = admin
         self._observer = observer
         self._wire = wire
@@ -86,6 +90,10 @@ class Service:
         self.tickets = Tickets(None)
         return other
 
+    def put(self, performer: Stage | Gate) -> None:
+        """Who answers from now on."""
+        self._performer = performer
+
     async def drained(self, seconds: float) -> bool:
         """Waits until no call is being answered, at most so long; whether that is so."""
         try:
@@ -104,6 +112,8 @@ class Service:
         if problem:
             return web.json_response({"error": {"message": problem, "type": "forbidden"}}, status=403)
         path = request.raw_path.partition("?")[0]
+        if shown is not None and path == connecting.PATH:
+            return self._connecting(request)
         if (handler := self._admin.route(path)) is not None:
             return await self._admin.respond(request, path, handler)
         if origin and request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
@@ -116,6 +126,12 @@ class Service:
             self.active -= 1
             if not self.active:
                 self._idle.set()
+
+    def _connecting(self, request: web.BaseRequest) -> web.Response:
+        response, entry = connecting.answered(request, self._performer, lambda call: self._entry(call, Visit()))
+        if entry is not None:
+            self._observer.add(entry)
+        return response
 
     def _preflight(self, request: web.BaseRequest, origin: str) -> web.Response:
         headers = {
@@ -142,7 +158,10 @@ class Service:
             return await self._respond(client, asked, problem, started, origin, request)
         if problem is None and not origin:
             self.tickets.keep(request, client, asked)
-        return await self._respond(client, asked, problem, started, origin)
+        response = await self._respond(client, asked, problem, started, origin)
+        if problem is not None and problem.status == _LATE:
+            request.protocol.force_close()  # what is left of the request is not waited for
+        return response
 
     async def _again(self, asked: Asked, client: Client) -> Sent:
         """The answer to a request that was read before (`proxy/lane.py`)."""
@@ -302,7 +321,7 @@ def _too_large(limit: int) -> RequestError:
 
 
 def _too_slow(seconds: float) -> RequestError:
-    return RequestError("request_timeout", f"the request body was not here after {seconds:g} seconds", status=408)
+    return RequestError("request_timeout", f"the request body was not here after {seconds:g} seconds", status=_LATE)
 
 
 def _cors(origin: str) -> Headers:

@@ -45,3 +45,12 @@ class Occurrences:
         if len(self._counts) > self._limit:
             self._counts.popitem(last=False)
         return before
+
+    def sessions(self) -> set[str]:
+        """Those that anything was counted of."""
+        return {session for session, _, _ in self._counts}
+
+    def forget(self, sessions: frozenset[str]) -> None:
+        """Counts them anew from now on."""
+        for key in [key for key in self._counts if key[0] in sessions]:
+            del self._counts[key]

@@ -29,6 +29,9 @@ class Remote:
         found: Mapping[str, JSON] = await self._there.ask("values", machine)
         return found
 
+    async def forget(self, sessions: list[str]) -> None:
+        await self._there.ask("forget", sessions)
+
     async def publish(self, topic: str, message: JSON) -> None:
         """Returns when every worker that is alive has heard, or a few seconds have passed."""
         await self._there.ask("publish", topic, message)

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import SimpleNamespace
@@ -27,8 +28,8 @@ from yarl import URL
 from llm_simulator.dialects import PROVIDER_HOSTS, provider_of
 from llm_simulator.errors import RequestError, UpstreamError
 from llm_simulator.proxy.door import OWN_PREFIX
+from llm_simulator.proxy.framing import HOP_BY_HOP
 from llm_simulator.proxy.sockets import LARGEST, Socket, protocols
-from llm_simulator.proxy.wire import HOP_BY_HOP
 from llm_simulator.types import Headers, RawRequest
 
 log = logging.getLogger("llm_simulator.upstream")
@@ -89,10 +90,14 @@ class Upstream:
     Args:
         mapped: host -> base URL that it is really fetched from ("" for itself); naming a host allows it.
         connect_timeout: seconds for TCP and TLS set-up.
+        progress_timeout: seconds in which something must arrive, once the request is sent; None: as long as it takes.
     """
 
-    def __init__(self, mapped: Mapping[str, str], *, connect_timeout: float = 30.0) -> None:
-        self._mapped = {host.lower(): base.rstrip("/") for host, base in mapped.items()}
+    def __init__(
+        self, mapped: Mapping[str, str], *, connect_timeout: float = 30.0, progress_timeout: float | None = None
+    ) -> None:
+        self._mapped = _bases(mapped)
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout, sock_read=progress_timeout)
         trace = aiohttp.TraceConfig()
         trace.on_connection_create_start.append(_connect_started)
         trace.on_connection_create_end.append(_connect_ended)
@@ -115,6 +120,15 @@ class Upstream:
         )
 
         self._proxy = lru_cache(maxsize=256)(proxy_for)
+
+    def variant(self, mapped: Mapping[str, str], progress_timeout: float | None) -> Upstream:
+        """One that maps hosts otherwise and has another patience, on the same connections."""
+        other = copy(self)
+        other._mapped = _bases(mapped)
+        other._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self._timeout.sock_connect, sock_read=progress_timeout
+        )
+        return other
 
     def locate(self, raw: RawRequest, provider: str) -> URL:
         """Where the request goes.
@@ -160,6 +174,7 @@ class Upstream:
                 allow_redirects=False,
                 proxy=proxy,
                 proxy_headers=for_proxy,
+                timeout=self._timeout,
                 trace_request_ctx=timing,
             )
         except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
@@ -213,6 +228,10 @@ class Upstream:
 
     async def close(self) -> None:
         await self._session.close()
+
+
+def _bases(mapped: Mapping[str, str]) -> dict[str, str]:
+    return {host.lower(): base.rstrip("/") for host, base in mapped.items()}
 
 
 def proxy_for(scheme: str, host: str) -> tuple[URL | None, Mapping[str, str]]:
@@ -278,8 +297,10 @@ class _Body(AsyncIterator[tuple[int, bytes]]):
             raise
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._response.close()
+            silent = isinstance(error, TimeoutError)
             raise UpstreamError(
-                "upstream_reset", f"{self._url.host} broke off its response: {_short(error)}"
+                "upstream_timeout" if silent else "upstream_reset",
+                f"{self._url.host} broke off its response: {_short(error)}",
             ) from error
 
 

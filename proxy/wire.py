@@ -13,56 +13,19 @@ import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from http import HTTPStatus
 from typing import assert_never
 
 from aiohttp import web
-from aiohttp.base_protocol import BaseProtocol
 
+from llm_simulator.proxy.framing import Client, Framing
+from llm_simulator.proxy.images import Images
 from llm_simulator.proxy.pacer import Pacer
-from llm_simulator.types import Answer, Chunk, End, Headers
+from llm_simulator.types import Answer, Chunk, End
 
 HIGH_WATER = 256 * 1024  # bytes unsent to a slow reader before we stop pulling chunks
 RETRY_SECONDS = 0.01  # how soon a paced stream looks again at a slow reader
 
-_REASONS = {status.value: status.phrase for status in HTTPStatus}
-_NO_BODY = frozenset({204, 304})
 _SEVERED = b"400\r\n{"  # 1024 bytes announced, one sent
-_LOOSE = 2  # a simulated answer's times come last (proxy/perform.py)
-HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-"""RFC 9110, 7.6.1: these belong to one connection and are never passed on."""
-
-
-class Client:
-    """Who is answered: what the wire must know of a request, and its connection."""
-
-    __slots__ = ("_protocol", "keep_alive", "method", "version")
-
-    def __init__(self, method: str, version: tuple[int, int], keep_alive: bool, protocol: BaseProtocol) -> None:
-        self.method = method
-        self.version = version
-        self.keep_alive = keep_alive
-        self._protocol = protocol
-
-    @classmethod
-    def of(cls, request: web.BaseRequest) -> Client:
-        version = request.version
-        return cls(request.method, (version.major, version.minor), bool(request.keep_alive), request.protocol)
-
-    @property
-    def transport(self) -> asyncio.Transport | None:
-        """None once the client is gone."""
-        return self._protocol.transport
-
-    async def drain(self) -> None:
-        """Returns when most of what was written is sent.
-
-        Raises:
-            ConnectionError: the client is gone.
-        """
-        await self._protocol._drain_helper()  # what aiohttp's writer does  # pyright: ignore[reportPrivateUsage]
 
 
 class Sent(web.StreamResponse):
@@ -108,6 +71,7 @@ class Wire:
         self._pacer = pacer
         self._loop = asyncio.get_running_loop()
         self._pace = _pace(speed)
+        self._images = Images()
 
     def at(self, speed: float) -> Wire:
         """The same at another speed."""
@@ -119,10 +83,17 @@ class Wire:
         Raises:
             ConnectionError: the client is gone.
         """
+        pace = self._pace if answer.speed is None else _pace(answer.speed)
+        if answer.kept and not pace and (image := self._images.of(client, answer)) is not None:
+            transport = _transport(client)
+            if transport.is_closing():
+                raise ConnectionResetError("client gone")
+            self._write(transport, [image.spelled(answer)], image.size, delivery)
+            delivery.complete = True
+            return sent(answer.status, True)
         framing = Framing.of(client, answer)
         head = framing.head(answer)
         chunks = answer.chunks
-        pace = self._pace if answer.speed is None else _pace(answer.speed)
         if isinstance(chunks, AsyncIterator):
             await self._relay(client, head, chunks, framing, delivery)
         elif not pace:
@@ -292,59 +263,6 @@ class _Paced:
         if pieces:
             transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         return None if chunk is None else max(due, now)
-
-
-@dataclass(slots=True)
-class Framing:
-    """How the body of one response is delimited (RFC 9112, 6.3)."""
-
-    chunked: bool
-    by_length: bool
-    length: int
-    headless: bool  # no body at all: HEAD, 204, 304
-    keep_alive: bool
-    can_terminate: bool  # the terminator may go out in the write of the last chunk
-    lines: str  # the header fields of the answer, spelled
-    terminated: bool = False
-
-    @classmethod
-    def of(cls, client: Client, answer: Answer) -> Framing:
-        if not answer.status:
-            return cls(False, False, 0, False, False, False, "")
-        lines, length = _spelled(answer.headers)
-        headless = client.method == "HEAD" or answer.status in _NO_BODY
-        chunked = length is None and not headless and client.version >= (1, 1)
-        closes = length is None and not headless and not chunked
-        keep = client.keep_alive and not closes and answer.end is End.COMPLETE
-        ends = chunked and answer.end is End.COMPLETE
-        return cls(chunked, length is not None, length or 0, headless, keep, ends, lines)
-
-    def head(self, answer: Answer) -> bytes:
-        if not answer.status:
-            return b""
-        reason = answer.reason or _REASONS.get(answer.status, "")
-        framing = "transfer-encoding: chunked\r\n" if self.chunked else ""
-        end = "\r\n" if self.keep_alive else "connection: close\r\n\r\n"
-        return f"HTTP/1.1 {answer.status} {reason}\r\n{self.lines}{framing}{end}".encode("latin-1", "replace")
-
-    def frame(self, data: bytes) -> bytes:
-        """`data` as it goes on the wire; an empty chunk sends nothing (in chunked coding it would end the body)."""
-        if self.headless or not data:
-            return b""
-        return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
-
-
-def _spelled(headers: Headers) -> tuple[str, int | None]:
-    """The fields as they go on the wire, and the content-length. Equal answers differ in their last two fields only."""
-    lines, length = _fields(headers[:-_LOOSE])
-    more, other = _fields.__wrapped__(headers[-_LOOSE:])
-    return lines + more, other if length is None else length
-
-
-@lru_cache(maxsize=1024)
-def _fields(headers: Headers) -> tuple[str, int | None]:
-    length = next((int(value) for name, value in headers if len(name) == 14 and name.lower() == "content-length"), None)
-    return "".join([f"{name}: {value}\r\n" for name, value in headers]), length
 
 
 def _pace(speed: float) -> float:

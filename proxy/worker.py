@@ -48,10 +48,12 @@ def tell(status: int, what: dict[str, Any]) -> None:
 
 async def _serve(settings: Settings, environ: Mapping[str, str], post: Post) -> int:
     loop = asyncio.get_running_loop()
-    stopping, alone = asyncio.Event(), asyncio.Event()
+    stopping = asyncio.Event()
+    alone = False
 
     def orphaned() -> None:
-        alone.set()
+        nonlocal alone
+        alone = alone or not stopping.is_set()
         stopping.set()
 
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -65,20 +67,20 @@ async def _serve(settings: Settings, environ: Mapping[str, str], post: Post) -> 
     try:
         await stopping.wait()
         loop.remove_reader(post.lifeline)
-        if alone.is_set():
+        if alone:
             log.error("worker %d ends: the supervisor, or who keeps what workers share, is gone", post.number)
     finally:
         await server.stop()
-        crew.leave()
-        await asyncio.sleep(0)  # the connection sends what it has left
+        await crew.leave()
     if server.recorder is not None and server.recorder.failed:
         tell(post.status, {"failed_writes": server.recorder.failed})
-    return 1 if alone.is_set() else 0
+    return 1 if alone else 0
 
 
 def _reload(server: Server) -> None:
     """SIGHUP."""
-    log.info("SIGHUP: nothing to reload")
+    if server.reloads is not None:
+        server.reloads.soon("SIGHUP")
 
 
 def settle() -> None:

@@ -47,7 +47,7 @@ Greet = Callable[[Settings, Mapping[str, Any]], None]
 
 
 @dataclass(slots=True)
-class Patience:
+class Restarts:
     """How long to wait before a dead worker is replaced."""
 
     failures: int = 0
@@ -81,7 +81,8 @@ def supervise(settings: Settings, environ: Mapping[str, str], greet: Greet) -> i
     with ExitStack() as stack:
         reserved = [stack.enter_context(sock) for sock in reserve(settings.host, settings.port)]
         settings = replace(settings, port=reserved[0].getsockname()[1])
-        metrics = bind(settings.host, settings.metrics_port) if settings.metrics_port else []
+        port = settings.metrics_port if settings.metrics else None
+        metrics = bind(settings.host, port) if port else []
         for sock in metrics:
             stack.enter_context(sock)
         folder = tempfile.mkdtemp(prefix="llm-simulator-")  # mode 0700
@@ -121,7 +122,7 @@ class _Supervisor:
         self._run = uuid.uuid4().hex
         self._workers: dict[int, _Worker] = {}  # by pid
         self._due: dict[int, float] = {}  # worker numbers to be forked, and when
-        self._patience = Patience()
+        self._restarts = Restarts()
         self._keeper = 0
         self._signals: list[int] = []
         self._selector = selectors.DefaultSelector()
@@ -307,7 +308,7 @@ class _Supervisor:
                 self._code = self._code or 1
             return
         now = time.monotonic()
-        wait = self._patience.after(now - worker.ready if worker.ready is not None else None)
+        wait = self._restarts.after(now - worker.ready if worker.ready is not None else None)
         if wait is None:
             self._problem = self._problem or SimulatorError(
                 f"worker {worker.number} ended as soon as it was started ({ended}), {MOST_FAILURES} times in a row"

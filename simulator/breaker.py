@@ -63,7 +63,7 @@ def step(value: JSON, event: JSON, now: float) -> tuple[JSON, JSON]:
         "number": 0,
     }
     terms = Terms(*event["terms"]) if "terms" in event else Terms(*old.get("terms", ()))
-    new = {**old, "terms": terms.spelled()}
+    new: dict[str, Any] = {**old, "terms": terms.spelled()}
     ok = True
     match event["do"]:
         case "check":

@@ -293,6 +293,8 @@ class Engine:
     def _prepare(self, call: Call, dialect: Dialect, identity: bytes, place: Place, drawn: _Drawn | None) -> Prepared:
         if call.operation not in dialect.generates:
             desk = self._desk(self._seed_of(identity), identity, place)
+            if self._providers is not None and self._providers.hides:
+                desk = replace(desk, hidden=partial(self._providers.hidden, call.provider))
             return self._responded(dialect.respond(call, desk), call, dialect)
         return self._generated(call, call, dialect, identity, drawn=drawn)
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from llm_simulator.dialects import conditions
 from llm_simulator.dialects.fields import as_object, load
+from llm_simulator.simulator import faults_connect
 from llm_simulator.simulator.draws import Lot
 from llm_simulator.simulator.scenario_when import HeaderTest, Names, Nth, Ramp, Situation, drawn, matches
 from llm_simulator.types import Call, Condition, Frame, Reply
@@ -66,6 +67,11 @@ class Fault:
     seconds: float | None = None
     priority: int = 0
     strategy: Strategy = field(default_factory=Strategy)
+
+    @property
+    def connects(self) -> bool:
+        """Whether it strikes a connection, before there is a call."""
+        return faults_connect.find(self.what) != ""
 
 
 _COLUMNS = conditions.PROVIDERS  # openai, azure, anthropic, gemini, cohere, mistral; "-" where one has no such error

@@ -1,7 +1,7 @@
 """The ways to break an answer: each maps timed chunks to timed chunks, whether they were recorded or simulated.
 
 The names are those of the catalogue's network faults (`conditions_network.json`). What happens before a request has been
-read (a refused connection, DNS, TLS) cannot be done by an answer and is listed in `BEFORE`.
+read is `faults_connect.py`'s (TLS, the proxy), or cannot be done at all and is listed in `BEFORE`.
 """
 
 from __future__ import annotations
@@ -387,6 +387,8 @@ WAYS: Mapping[str, Way] = MappingProxyType(
 
 ALIASES: Mapping[str, str] = MappingProxyType(
     {
+        "refuse": "reset_before_response",  # the nearest: whoever reads a request has accepted its connection
+        "connection_refused": "reset_before_response",
         "reset_before_headers": "reset_before_response",
         "hang_before_headers": "read_timeout",
         "reset_mid_stream": "stream_connection_reset",
@@ -400,25 +402,10 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 )
 """Shorter names."""
 
-_TLS = "it happens before a request: for the HTTPS_PROXY door, which has no faults yet"
-_CONNECT = "it happens before a request can be read; reset_before_response and read_timeout are what an answer can do"
 BEFORE: Mapping[str, str] = MappingProxyType(
-    {
-        "refuse": _CONNECT,
-        "connection_refused": _CONNECT,
-        "dns_failure": _CONNECT,
-        "connect_timeout": _CONNECT,
-        **dict.fromkeys(
-            (
-                "tls_untrusted_ca",
-                "tls_hostname_mismatch",
-                "tls_expired_certificate",
-                "tls_to_plaintext_port",
-                "tls_handshake_stall",
-                "tls_closed_in_handshake",
-            ),
-            _TLS,
-        ),
-        **dict.fromkeys(("proxy_refused", "proxy_auth_required", "proxy_unavailable"), _TLS),
-    }
+    dict.fromkeys(
+        ("dns_failure", "connect_timeout"),
+        "it happens before we are asked anything; refuse and hang_before_headers are what an answer can do",
+    )
 )
+"""What nobody who answers can do. TLS and the proxy's own answers are faults of connections (`faults_connect.py`)."""

@@ -28,6 +28,8 @@ class Limits:
     concurrent: int | None = None
 
 
+NO_LIMITS = Limits()
+
 _OPENAI: Mapping[str, Limits] = {
     "free": Limits(rpm=3, tpm=40_000, rpd=200),
     "tier-1": Limits(rpm=500, tpm=10_000, concurrent=5),

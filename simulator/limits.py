@@ -11,7 +11,9 @@ late, or between two equal calls that cannot be told apart, is paid back before 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from bisect import bisect_left, insort
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from llm_simulator.types import JSON
@@ -37,29 +39,46 @@ class Bucket:
         return self.limit / self.period
 
 
-@dataclass(slots=True)
-class _Place:
-    """A place in the line: when its turn is, whose it is, and what is set aside for it by bucket."""
-
-    due: float
-    who: str
-    costs: dict[str, float]
+_Place = list[Any]
+"""A place in the line: [when its turn is, whose it is, what is set aside for it by bucket]. Never changed, only replaced."""
+_DUE, _WHO, _COSTS = 0, 1, 2
 
 
 @dataclass(slots=True)
 class _Line:
-    """The value of one key, unpacked: what each bucket holds now, and who was told to come back."""
+    """The value of one key as it is now: what each bucket holds, who was told to come back (in the order of their turns), and
+    what is set aside for all of them together."""
 
     now: float
     levels: dict[str, float]
-    places: list[_Place] = field(default_factory=lambda: [])
+    places: list[_Place]
+    aside: dict[str, float]
 
     def packed(self) -> JSON:
-        return {
-            "at": self.now,
-            "levels": self.levels,
-            "places": [[place.due, place.who, place.costs] for place in self.places],
-        }
+        return {"at": self.now, "levels": self.levels, "places": self.places, "aside": self.aside}
+
+    def add(self, place: _Place) -> None:
+        insort(self.places, place, key=itemgetter(_DUE))
+        for name, cost in place[_COSTS].items():
+            self.aside[name] = self.aside.get(name, 0.0) + cost
+
+    def remove(self, place: _Place) -> None:
+        del self.places[next(at for at, each in enumerate(self.places) if each is place)]
+        self._release(place)
+
+    def lapse(self) -> None:
+        """Drops the places whose time is over."""
+        over = bisect_left(self.places, self.now - GRACE, key=itemgetter(_DUE))
+        gone = self.places[:over]
+        del self.places[:over]
+        for place in gone:
+            self._release(place)
+
+    def _release(self, place: _Place) -> None:
+        for name, cost in place[_COSTS].items():
+            self.aside[name] -= cost
+        if len(self.places) <= 1:  # sums of floats drift
+            self.aside = {name: sum(each[_COSTS].get(name, 0.0) for each in self.places) for name in self.aside}
 
 
 def step(value: JSON, event: JSON, now: float) -> tuple[JSON, JSON]:
@@ -99,13 +118,15 @@ def _spelled(buckets: list[Bucket]) -> list[Any]:
 
 def _unpacked(value: JSON, buckets: list[Bucket], now: float) -> _Line:
     """The value as it is now: refilled, and without the places whose time is over."""
-    old = value or {"at": now, "levels": {}, "places": []}
+    old: dict[str, Any] = value or {"at": now, "levels": {}, "places": [], "aside": {}}
     levels: dict[str, float] = dict(old["levels"])
     passed = max(0.0, now - old["at"])
     for bucket in buckets:
         before = levels.get(bucket.name, bucket.limit)
         levels[bucket.name] = min(bucket.limit, before + passed * bucket.rate)
-    return _Line(now, levels, [_Place(*place) for place in old["places"] if place[0] + GRACE >= now])
+    line = _Line(now, levels, list(old["places"]), dict(old["aside"]))
+    line.lapse()
+    return line
 
 
 def _take(line: _Line, buckets: list[Bucket], who: str, tries: int | None) -> tuple[JSON, JSON]:
@@ -113,25 +134,24 @@ def _take(line: _Line, buckets: list[Bucket], who: str, tries: int | None) -> tu
     large = next((bucket for bucket in buckets if bucket.cost > bucket.limit), None)
     if large is not None:
         return line.packed(), {**_told(line, buckets), "ok": False, "wait": -1.0, "by": large.name}
-    mine = [place for place in line.places if place.who == who]
-    kept = next((place for place in mine if place.due <= soon and (tries or place.costs)), None)
+    mine = [place for place in line.places if place[_WHO] == who]
+    kept = next((place for place in mine if place[_DUE] <= soon and (tries or place[_COSTS])), None)
     if kept is not None and tries != 0:
-        line.places.remove(kept)
+        line.remove(kept)
         return _taken(line, buckets)
     if tries and mine:  # too early: its place is kept
-        return _refused(line, buckets, mine[0].due, buckets[0].name)
-    due, by = max(((_turn(line, bucket), bucket.name) for bucket in buckets), key=lambda each: each[0])
+        return _refused(line, buckets, mine[0][_DUE], buckets[0].name)
+    due, by = max(((_turn(line, bucket), bucket.name) for bucket in buckets), key=itemgetter(0))
     if due <= soon:
         return _taken(line, buckets)
     if kept is not None:
         # An equal call, and its client counts tries, but it may have begun to count anew. The place is taken, and yet
         # kept for an owner who says that it was here before: what it was told holds.
-        kept.costs = {}
+        line.remove(kept)
+        line.add([kept[_DUE], who, {}])
         return _taken(line, buckets)
     if len(line.places) < WAITING:
-        costs = {bucket.name: bucket.cost for bucket in buckets}
-        line.places.append(_Place(due, who, costs))
-        line.places.sort(key=lambda place: place.due)
+        line.add([due, who, {bucket.name: bucket.cost for bucket in buckets}])
     return _refused(line, buckets, due, by)
 
 
@@ -147,22 +167,23 @@ def _refused(line: _Line, buckets: list[Bucket], due: float, by: str) -> tuple[J
 
 def _turn(line: _Line, bucket: Bucket) -> float:
     """The earliest time at which the bucket has what a call needs, with all that is set aside left to its owners."""
-    level, now, aside = line.levels[bucket.name], line.now, 0.0
-    earliest = now
-    need = level - bucket.cost
-    before = 0.0
-    for place in line.places:  # the last of those that could not be served if the call went before them
-        aside += place.costs.get(bucket.name, 0.0)
-        if need + bucket.rate * (place.due - now) < aside - _SOON:
-            earliest, before = max(now, place.due), aside
-    return max(earliest, now + (before - need) / bucket.rate)
+    name, rate, now = bucket.name, bucket.rate, line.now
+    need = line.levels[name] - bucket.cost
+    aside, earliest = line.aside.get(name, 0.0), now
+    for place in reversed(line.places):  # who comes after the call must be served as told; from the last one on
+        if need + rate * (place[_DUE] - now) < aside - _SOON:
+            earliest = max(now, place[_DUE])
+            break
+        aside -= place[_COSTS].get(name, 0.0)
+    else:
+        aside = 0.0
+    return max(earliest, now + (aside - need) / rate)
 
 
 def _told(line: _Line, buckets: list[Bucket]) -> dict[str, Any]:
     left, full = dict[str, float](), dict[str, float]()
     for bucket in buckets:
-        level = line.levels[bucket.name]
-        aside = sum(place.costs.get(bucket.name, 0.0) for place in line.places)
-        left[bucket.name] = max(0.0, math.floor(level - aside + _SOON))
-        full[bucket.name] = max(0.0, (bucket.limit - level + aside) / bucket.rate)
+        held = line.levels[bucket.name] - line.aside.get(bucket.name, 0.0)
+        left[bucket.name] = max(0.0, math.floor(held + _SOON))
+        full[bucket.name] = max(0.0, (bucket.limit - held) / bucket.rate)
     return {"ok": True, "wait": 0.0, "by": "", "left": left, "full": full}

@@ -16,6 +16,8 @@ from llm_simulator.simulator.scenario_when import Situation, When
 from llm_simulator.types import Mode
 
 if TYPE_CHECKING:
+    from llm_simulator.simulator.breaker import Terms
+    from llm_simulator.simulator.policies import Allowed
     from llm_simulator.simulator.scenario_respond import Script
 
 
@@ -54,7 +56,8 @@ class Then:
     """What becomes of a call: one of `mode`, `respond`, `fault`, `miss`; none of them is the mode of the server.
 
     `faults` strike now and then on top of it, the one with the highest priority that does. `profile` names a latency
-    profile, `speed` divides waits, `strict` is `validation: provider`; None leaves them as the server has them.
+    profile, `speed` divides waits, `strict` is `validation: provider`; None leaves them as the server has them. `limits`
+    and `breaker` stand before all of it.
     """
 
     mode: Mode | None = None
@@ -65,11 +68,14 @@ class Then:
     profile: str = ""
     speed: float | None = None
     strict: bool | None = None
+    limits: Allowed | None = None
+    breaker: Terms | None = None
 
     @property
     def varies(self) -> bool:
         """Whether it needs other settings than those of the server."""
-        return self.mode is not None or self.speed is not None or self.strict is not None or bool(self.profile)
+        given = (self.mode, self.speed, self.strict, self.breaker)
+        return any(one is not None for one in given) or bool(self.profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +130,33 @@ def choose(scenario: Scenario, situation: Situation, lot: Lot) -> Chosen:
     state = phases is not None and phases.by != "occurrence"
     for rule in scenario.rules:
         if rule.when.holds(situation, lot, rule.name, phase, progress):
-            fault = rule.then.fault or _striking(rule, situation, lot, phase, progress)
+            fault = _struck(rule, situation, lot, phase, progress, connects=False)
             if fault is not None and fault.delay is not None:
                 fault = replace(fault, waits=fault.delay.at(progress))
             return Chosen(rule, fault, phase, progress, state)
     return Chosen(phase=phase, progress=progress, state=state)
 
 
-def _striking(rule: Rule, situation: Situation, lot: Lot, phase: str, progress: float) -> Fault | None:
-    ordered = sorted(rule.then.faults, key=lambda fault: -fault.priority)  # stable: the first of equals goes first
+def connecting(scenario: Scenario, situation: Situation, lot: Lot) -> Chosen:
+    """What strikes a connection before there is a request: the first rule that fits and has such faults decides."""
+    phases = scenario.phases
+    phase, progress = phases.at(situation.place(phases.by)) if phases else ("", 0.0)
+    for rule in scenario.rules:
+        given = (rule.then.fault, *rule.then.faults)
+        if any(fault.connects for fault in given if fault) and rule.when.holds(
+            situation, lot, rule.name, phase, progress
+        ):
+            return Chosen(rule, _struck(rule, situation, lot, phase, progress, connects=True), phase, progress)
+    return Chosen(phase=phase, progress=progress)
+
+
+def _struck(rule: Rule, situation: Situation, lot: Lot, phase: str, progress: float, *, connects: bool) -> Fault | None:
+    """The fault of a rule that strikes: of those of connections, or of the others."""
+    always = rule.then.fault
+    if always is not None and always.connects is connects:
+        return always
+    struck = [fault for fault in rule.then.faults if fault.connects is connects]
+    ordered = sorted(struck, key=lambda fault: -fault.priority)  # stable: the first of equals goes first
     purpose = f"{rule.name} fault "
     return next(
         (fault for fault in ordered if fault.strategy.strikes(situation, lot, purpose + fault.name, phase, progress)),

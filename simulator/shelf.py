@@ -71,6 +71,15 @@ class Shelves:
         self._shelves.move_to_end(session)
         return shelf
 
+    def sessions(self) -> tuple[str, ...]:
+        """Those that have one."""
+        return tuple(self._shelves)
+
+    def forget(self, sessions: frozenset[str]) -> None:
+        """Nothing is left of these."""
+        for session in sessions:
+            self._shelves.pop(session, None)
+
     def _trim(self) -> None:
         while self._shelves and (
             len(self._shelves) >= self._sessions or sum(shelf.bytes for shelf in self._shelves.values()) > self._total

@@ -28,6 +28,7 @@ _COMMANDS = {
     "capture": ("llm_simulator.cli.capture", "Install what the HTTPS_PROXY door needs."),
     "ca": ("llm_simulator.cli.ca", "The certificate authority of the HTTPS_PROXY door."),
     "scenario": ("llm_simulator.cli.scenario", "List and show scenarios."),
+    "schema": ("llm_simulator.cli.schema", "Print the JSON Schema of a configuration file."),
     "validate": ("llm_simulator.cli.validate", "Check a configuration file."),
     "completion": ("llm_simulator.cli.completion", "Print the completion script of a shell."),
 }

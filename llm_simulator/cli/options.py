@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from llm_simulator.config import library
-from llm_simulator.config.load import load, with_flags
+from llm_simulator.config.load import Origin, with_flags
 from llm_simulator.config.settings import Settings, Validation
 from llm_simulator.errors import ConfigError
 from llm_simulator.types import Mode
@@ -74,9 +74,27 @@ def shared(function: F) -> F:
     return function
 
 
-def settings_of(
+def settings_of(*, config: Path | None, then: Callable[[Settings], Settings] | None = None, **flags: Any) -> Settings:
+    """Settings from flags over environment over file over defaults.
+
+    `then` is what a server makes of them; with it they know where they come from, and can be made anew.
+
+    Raises:
+        ConfigError: something is wrong in any of them.
+    """
+
+    def flagged(base: Settings) -> Settings:
+        return _over(base, **flags)
+
+    if then is None:
+        return Origin(config, os.environ, flagged).settings()
+    origin = Origin(config, dict(os.environ), lambda settings: then(flagged(settings)))
+    return replace(origin.settings(), origin=origin)
+
+
+def _over(
+    base: Settings,
     *,
-    config: Path | None,
     mode: str | None,
     validation: str | None,
     upstream: tuple[str, ...],
@@ -84,14 +102,15 @@ def settings_of(
     scenario: str | None,
     **flags: Any,
 ) -> Settings:
-    """Settings from flags over environment over file over defaults.
+    """The settings with the flags laid over them.
 
     Raises:
         ConfigError: something is wrong in any of them.
     """
-    base = load(config, os.environ)
     level = Validation(validation) if validation else None
     settings = with_flags(base, mode=Mode(mode) if mode else None, validation=level, **flags)
+    if flags.get("seed") is not None:
+        settings = replace(settings, deterministic=True)  # it is given, not drawn
     if upstream:
         settings = with_flags(settings, upstreams={**settings.upstreams, **dict(map(_upstream, upstream))})
     if scenario:

@@ -57,8 +57,8 @@ def command(
     **options: Any,
 ) -> None:
     """Serve on a local port. Without --cassette the shipped demo cassette is open (mode auto)."""
-    settings = settings_of(**options, hosts=hosts or None, origins=origins or None, profiles=profiles or None)
-    settings = _with_demo(settings)
+    lists: dict[str, Any] = {"hosts": hosts or None, "origins": origins or None, "profiles": profiles or None}
+    settings = settings_of(**options, **lists, then=_with_demo)
     if settings.workers > 1:
         sys.exit(_supervise(settings, proxy_port))
     asyncio.run(_serve(settings, proxy_port))
@@ -74,7 +74,7 @@ def _with_demo(settings: Settings) -> Settings:
 
 def _supervise(settings: Settings, proxy_port: int | None) -> int:
     """With several workers; the exit code."""
-    from llm_simulator.proxy.server import check
+    from llm_simulator.config.checks import check
     from llm_simulator.proxy.workers import supervise
     from llm_simulator.redact import Redactor
     from llm_simulator.telemetry.log import set_up
@@ -107,11 +107,18 @@ async def _serve(settings: Settings, proxy_port: int | None) -> None:
         if authority is not None:
             door = await _open_door(server, token, authority, proxy_port or 0)
         settle()
+        _take_hangups(server)
         _say(settings, _greeting(settings, server.facts, door))
         await stopping.wait()
         _say(settings, "stopping: no new calls, running answers end")
     finally:
         await _stop(server, door)
+
+
+def _take_hangups(server: Server) -> None:
+    """SIGHUP takes the configuration anew."""
+    if server.reloads is not None and hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, server.reloads.soon, "SIGHUP")
 
 
 def _authority(settings: Settings) -> Path:
@@ -155,7 +162,7 @@ def _greeting(settings: Settings, facts: Mapping[str, Any], door: Door | None = 
         f"  Anthropic ANTHROPIC_BASE_URL={base_url}",
         f"  any host  {base_url}/api.example.com/...",
     ]
-    if settings.metrics_port:
+    if settings.metrics and settings.metrics_port:
         lines.append(f"  metrics   port {settings.metrics_port}, /metrics")
     if door is not None:
         lines.append(f'  proxy     eval "$(llm-simulator ca env --proxy {door.url})"')

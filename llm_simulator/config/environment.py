@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_simulator.config.lines import Place
+from llm_simulator.config.settings import VARIABLES
 from llm_simulator.errors import ConfigError
 
-PREFIX = "LLM_SIMULATOR__"
 _NAMED = ("providers", "errors", "upstreams", "scenarios")
 """Sections whose keys are the user's own names: a variable cannot spell the `-` and `.` in them."""
 
@@ -28,12 +28,12 @@ class Variable:
 
 def variables(environ: Mapping[str, str], values: Mapping[str, Any]) -> list[Variable]:
     """Those that set something, the outer ones first. `values` of the file tell how its own names are spelled."""
-    named = sorted((name, text) for name, text in environ.items() if name.upper().startswith(PREFIX))
+    named = sorted((name, text) for name, text in environ.items() if name.upper().startswith(VARIABLES))
     return [Variable(name, _place(name, values), text, _value(text)) for name, text in named]
 
 
 def _place(name: str, values: Mapping[str, Any]) -> tuple[str, ...]:
-    parts = name[len(PREFIX) :].lower().split("__")
+    parts = name[len(VARIABLES) :].lower().split("__")
     inner: Any = values
     for at, part in enumerate(parts):
         if not isinstance(inner, Mapping):

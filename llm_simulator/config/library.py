@@ -56,7 +56,7 @@ def parsed(name: str, path: Path, text: str) -> Scenario:
     import yaml
     from pydantic import ValidationError
 
-    from llm_simulator.config.problems import Problems, problems
+    from llm_simulator.config.problems import error_of, problems
     from llm_simulator.config.scenarios import ScenarioSection
 
     try:
@@ -65,7 +65,7 @@ def parsed(name: str, path: Path, text: str) -> Scenario:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from error
     except ValidationError as error:
-        raise Problems(problems(error, path, text, ScenarioSection)) from error
+        raise error_of(problems(error, path, text, ScenarioSection)) from error
 
 
 def find(name: str, own: Mapping[str, Scenario]) -> Scenario | None:

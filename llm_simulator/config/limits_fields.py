@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -15,6 +15,7 @@ from llm_simulator.simulator.keys import KeyRules, KeyState, digest
 from llm_simulator.simulator.limit_tiers import TIERS, Limits, tier
 from llm_simulator.simulator.policies import Allowed, LimitRules, rules
 from llm_simulator.simulator.providers import Kind, kind_of
+from llm_simulator.types import JSON
 
 _NONE = -1
 
@@ -50,6 +51,8 @@ def _is_tier(name: str) -> str:
 class LimitSection(Section):
     """How much is let through, for each key and model family. A text alone is a tier."""
 
+    SHORT: ClassVar[list[JSON]] = [{"type": "string"}]
+
     tier: Annotated[str, AfterValidator(_is_tier)] = Field(default="", description="of the provider (docs/limits.md)")
     rpm: Most | None = Field(
         default=None, description="requests a minute; none: as many as come, whatever the tier says"
@@ -73,6 +76,8 @@ class LimitSection(Section):
 
 class BreakerSection(Section):
     """When a circuit breaker opens and closes. `true` alone takes the defaults."""
+
+    SHORT: ClassVar[list[JSON]] = [{"type": "boolean"}]
 
     failures: Annotated[int, Field(ge=1)] = Field(default=5, description="failures in a row that open it")
     successes: Annotated[int, Field(ge=1)] = Field(default=2, description="successful probes that close it")
@@ -103,6 +108,8 @@ def _only_digest(key: str) -> str:
 class KeySection(Section):
     """A key that is known: its value or `env:NAME`. A text alone is a valid one."""
 
+    SHORT: ClassVar[list[JSON]] = [{"type": "string"}]
+
     key: Annotated[str, Field(min_length=1), AfterValidator(_only_digest)] = Field(
         description="the key, or env:NAME; only its digest is kept"
     )
@@ -116,6 +123,8 @@ class KeySection(Section):
 
 class KeysSection(Section):
     """Which provider keys are taken. `any` or `listed` alone is the policy."""
+
+    SHORT: ClassVar[list[JSON]] = [{"enum": ["any", "listed"]}]
 
     policy: Literal["any", "listed"] = Field(
         default="any", description="listed: a key that is not, or none, is refused as the provider does"

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from llm_simulator.cassettes.index import AfterLast
 from llm_simulator.cassettes.key import MatchRules
-from llm_simulator.config.environment import PREFIX, Variable, lay_over, of_place, put, variables
-from llm_simulator.config.reading import Document
-from llm_simulator.config.settings import Label, Settings, Validation
+from llm_simulator.config.settings import VARIABLES, Label, Settings, Validation
 from llm_simulator.simulator.slots import Line
 from llm_simulator.simulator.style import Style
 from llm_simulator.types import Mode
 
 if TYPE_CHECKING:
+    from llm_simulator.config.environment import Variable
     from llm_simulator.config.lines import Place
     from llm_simulator.config.problems import Problem
+    from llm_simulator.config.reading import Document
     from llm_simulator.config.schema import File
 
 
@@ -60,7 +60,11 @@ class Origin:
         Raises:
             ConfigError: it cannot be read.
         """
-        return Document.read(self.path) if self.path is not None else None
+        if self.path is None:
+            return None
+        from llm_simulator.config.reading import Document
+
+        return Document.read(self.path)
 
     def settings(self, document: Document | None = None) -> Settings:
         """The settings of `document`, or of the file as it is now; environment and flags are laid over either.
@@ -69,7 +73,7 @@ class Origin:
             ConfigError: every problem found, one per line.
         """
         document = document or self.document()
-        if document is None and not any(name.upper().startswith(PREFIX) for name in self.environ):
+        if document is None and not any(name.upper().startswith(VARIABLES) for name in self.environ):
             return self.over(Settings())
         return self.over(checked(document, self.environ).settings())
 
@@ -94,9 +98,9 @@ class Checked:
             ConfigError: there are problems.
         """
         if self.problems or self.file is None:
-            from llm_simulator.config.problems import Problems
+            from llm_simulator.config.problems import error_of
 
-            raise Problems(self.problems)
+            raise error_of(self.problems)
         return settings_of(self.file, self.values)
 
 
@@ -106,6 +110,7 @@ def checked(document: Document | None, environ: Mapping[str, str], given: dict[s
     Raises:
         ConfigError: it is not well formed, or a variable does not fit it.
     """
+    from llm_simulator.config.environment import lay_over, of_place, variables
     from llm_simulator.config.problems import Problem, spelled_place
 
     values = document.values() if document is not None else deepcopy(given or {})
@@ -148,6 +153,7 @@ def _validated(
     """The file, the problems found, and what was left out because of them."""
     from pydantic import ValidationError
 
+    from llm_simulator.config.environment import put
     from llm_simulator.config.problems import place_of
     from llm_simulator.config.schema import File
 
@@ -237,7 +243,7 @@ def settings_of(file: File, values: Mapping[str, Any]) -> Settings:
         max_concurrent=file.simulation.concurrency.max_concurrent_requests,
         queue_size=file.simulation.concurrency.queue_size,
         lines={name: Line(each.max_concurrent_requests, each.queue_size) for name, each in lines.items()},
-        limits=file.limits or None,
+        limits=file.rules,
         breaker=file.breaker,
         keys=file.keys,
         session_ttl_secs=file.sessions.ttl_secs,

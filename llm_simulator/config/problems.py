@@ -52,12 +52,9 @@ class Problem:
         }
 
 
-class Problems(ConfigError):
-    """All that is wrong with a configuration."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(dict.fromkeys(problems))
-        super().__init__("\n".join(map(str, self.problems)))
+def error_of(problems: Iterable[Problem]) -> ConfigError:
+    """All that is wrong with a configuration, one per line."""
+    return ConfigError("\n".join(dict.fromkeys(map(str, problems))))
 
 
 def problems(error: ValidationError, path: Path, text: str, model: type[BaseModel]) -> Iterator[Problem]:

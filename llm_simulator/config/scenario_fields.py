@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from llm_simulator.cassettes.jsonpath import compile_path
-from llm_simulator.config.section import Section
+from llm_simulator.config.section import OneOrMore, Section
 from llm_simulator.dialects import conditions
 from llm_simulator.errors import ConfigError
-from llm_simulator.simulator import faults_broken
+from llm_simulator.simulator import faults_broken, faults_connect
 from llm_simulator.simulator.faults import common, known
 from llm_simulator.simulator.scenario_respond import problem_of
 from llm_simulator.simulator.scenario_when import BodyTest, HeaderTest, Names, Nth, Ramp, Range, pattern_of
+from llm_simulator.types import JSON
 
 
 def _listed(value: Any) -> Any:
@@ -60,24 +61,28 @@ def is_kind(text: str) -> str:
     """
     if problem := faults_broken.impossible(text):
         raise ValueError(f"this fault is not active here: {problem}")
-    if faults_broken.find(text) is not None or known(text):
+    if faults_broken.find(text) is not None or faults_connect.find(text) or known(text):
         return text
     near = get_close_matches(text, _kinds(), 3, 0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else "."
     raise ValueError(
         f"no fault of this name{hint} Allowed are the conditions of docs/errors.md, {', '.join(common())}, and the "
-        f"breaks {', '.join(sorted({*faults_broken.WAYS, *faults_broken.ALIASES}))}"
+        f"breaks {', '.join(sorted({*_breaks()}))}"
     )
 
 
 def _kinds() -> list[str]:
     ids = [entry.id for entry in conditions.entries() if entry.spelled]
-    return [*common(), *faults_broken.WAYS, *faults_broken.ALIASES, *(name.partition(".")[2] for name in ids), *ids]
+    return [*common(), *_breaks(), *(name.partition(".")[2] for name in ids), *ids]
+
+
+def _breaks() -> tuple[str, ...]:
+    return (*faults_broken.WAYS, *faults_broken.ALIASES, *faults_connect.KINDS, *faults_connect.ALIASES)
 
 
 Pattern = Annotated[str, Field(min_length=1), AfterValidator(_is_pattern)]
-Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed)]
-Strings = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_listed), OneOrMore()]
+Strings = Annotated[tuple[str, ...], BeforeValidator(_listed), OneOrMore()]
 Regex = Annotated[str, AfterValidator(_is_regex)]
 Template = Annotated[str, AfterValidator(_is_template)]
 JsonPath = Annotated[str, AfterValidator(_is_path)]
@@ -88,6 +93,8 @@ Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 
 class RampSection(Section):
     """A number, or one that changes evenly in the course of a phase."""
+
+    SHORT: ClassVar[list[JSON]] = [{"type": "number"}]
 
     start: float = Field(alias="from", allow_inf_nan=False)
     to: float = Field(allow_inf_nan=False)
@@ -125,6 +132,8 @@ Wait = Annotated[RampSection, AfterValidator(_is_wait)]
 class RangeSection(Section):
     """A whole number, or all from `min` to `max`."""
 
+    SHORT: ClassVar[list[JSON]] = [{"type": "integer"}]
+
     min: int | None = None
     max: int | None = None
 
@@ -142,6 +151,8 @@ class RangeSection(Section):
 
 class NthSection(Section):
     """Which of them, counted from 1. `by` says of what: equal calls (occurrence) or all calls of the session (calls)."""
+
+    SHORT: ClassVar[list[JSON]] = [{"type": "integer", "minimum": 1}, {"like": "numbers"}]
 
     numbers: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(max_length=1000)] = ()
     every: Annotated[int, Field(ge=1)] | None = None
@@ -162,6 +173,8 @@ class NthSection(Section):
 class EverySection(NthSection):
     """A number n: every nth."""
 
+    SHORT: ClassVar[list[JSON]] = [{"type": "integer", "minimum": 1}]
+
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
@@ -170,6 +183,8 @@ class EverySection(NthSection):
 
 class BodySection(Section):
     """What a JSON path of the body must name; a plain value is `equals`."""
+
+    SHORT: ClassVar[list[JSON]] = [{"type": ["string", "number", "boolean", "null", "array"]}]
 
     equals: Any = None
     regex: Regex | None = None
@@ -187,6 +202,8 @@ class BodySection(Section):
 
 class UserSection(Section):
     """What the last words of the user must hold; a text is `contains`."""
+
+    SHORT: ClassVar[list[JSON]] = [{"type": "string"}]
 
     contains: str = ""
     regex: Regex | None = None

@@ -6,11 +6,12 @@ Every shorthand becomes its long form first (`then: replay` is `then: {mode: rep
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from llm_simulator.config.limits_fields import BreakerSection, LimitSection
 from llm_simulator.config.scenario_fields import (
     BodySection,
     EverySection,
@@ -39,7 +40,7 @@ from llm_simulator.simulator.faults import Fault, Strategy
 from llm_simulator.simulator.scenario import Phases, Rule, Scenario, Step, Then
 from llm_simulator.simulator.scenario_respond import FINISHES, Called, Said, Script
 from llm_simulator.simulator.scenario_when import When
-from llm_simulator.types import Mode
+from llm_simulator.types import JSON, Mode
 
 
 class WhenSection(Section):
@@ -84,6 +85,8 @@ class WhenSection(Section):
 
 class FaultSection(Section):
     """A fault: an error of the catalogue or of every provider by name, a break of the connection, or a status alone."""
+
+    SHORT: ClassVar[list[JSON]] = [{"type": "string"}]
 
     kind: Kind = ""
     name: RuleName | None = Field(default=None, description="what the journal says; default: its kind")
@@ -169,6 +172,8 @@ class ToolCallSection(Section):
 class SaidSection(Section):
     """One answer. A text alone is `text`."""
 
+    SHORT: ClassVar[list[JSON]] = [{"type": "string"}]
+
     text: Template = ""
     reasoning: Template = ""
     tool_calls: tuple[ToolCallSection, ...] = ()
@@ -194,6 +199,8 @@ class SaidSection(Section):
 class RespondSection(SaidSection):
     """One answer, or `turns` of a conversation: the first, then what follows; the last one stays."""
 
+    SHORT: ClassVar[list[JSON]] = [{"type": "string"}, {"like": "turns"}]
+
     turns: tuple[SaidSection, ...] = ()
 
     @model_validator(mode="before")
@@ -214,8 +221,13 @@ class RespondSection(SaidSection):
         return Script(tuple(turn.said for turn in self.turns) or (self.said,))
 
 
+_MODES = ("replay", "auto", "simulate", "record", "record-missing", "verify", "passthrough", "miss", "server")
+
+
 class ThenSection(Section):
     """What becomes of the call: a mode, or an answer of one's own; `server` (or neither) is the mode of the server."""
+
+    SHORT: ClassVar[list[JSON]] = [{"enum": list(_MODES)}]
 
     mode: Literal[
         "replay", "auto", "simulate", "record", "record-missing", "verify", "passthrough", "miss", "server"
@@ -226,6 +238,8 @@ class ThenSection(Section):
     profile: str = Field(default="", description="the name of a latency profile")
     speed: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     validation: Literal["lenient", "provider"] | None = None
+    limits: LimitSection | None = Field(default=None, description="rate limits of this rule's calls (docs/limits.md)")
+    breaker: BreakerSection | None = Field(default=None, description="a circuit breaker before this rule's calls")
 
     @model_validator(mode="before")
     @classmethod
@@ -264,6 +278,8 @@ class ThenSection(Section):
             profile=self.profile,
             speed=self.speed,
             strict=None if self.validation is None else self.validation == "provider",
+            limits=self.limits.made if self.limits else None,
+            breaker=self.breaker.made if self.breaker else None,
         )
 
 

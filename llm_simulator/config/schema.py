@@ -6,7 +6,7 @@ pydantic is imported here and only here, and this module only where a file or a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -16,6 +16,7 @@ from llm_simulator.config.style_fields import StyleSection
 from llm_simulator.config.telemetry_fields import TelemetrySection
 
 if TYPE_CHECKING:
+    from llm_simulator.simulator.policies import LimitRules
     from llm_simulator.simulator.providers import Providers
 
 
@@ -257,6 +258,11 @@ class File(Section):
         if name != library.NONE and name not in own and name not in library.shipped():
             raise ValueError(library.unknown(name, own))
         return name
+
+    @property
+    def rules(self) -> LimitRules | None:
+        """What `limits` came to."""
+        return cast("LimitRules | None", self.limits or None)
 
     def providers_made(self, given: Mapping[str, Any]) -> Providers | None:
         """What it says of providers and models; `given` is how it says it."""

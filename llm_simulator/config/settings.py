@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from llm_simulator.cassettes.index import AfterLast
 from llm_simulator.cassettes.key import MatchRules
@@ -14,15 +14,19 @@ from llm_simulator.simulator.style import PLAIN, Style
 from llm_simulator.types import Mode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llm_simulator.config.reading import Document
     from llm_simulator.simulator.breaker import Breaking
     from llm_simulator.simulator.keys import KeyRules
     from llm_simulator.simulator.policies import LimitRules
-    from llm_simulator.config.load import Origin
     from llm_simulator.simulator.providers import Providers
     from llm_simulator.simulator.scenario import Scenario
     from llm_simulator.simulator.slots import Line
 
 MEBIBYTE = 1 << 20
+VARIABLES = "LLM_SIMULATOR__"
+"""What the names of the environment variables begin with that set fields (`environment.py`)."""
 
 
 def _no_upstreams() -> Mapping[str, str]:
@@ -49,6 +53,31 @@ class Label(Enum):
 
     HEADERS = "headers"  # only there: bodies cannot be told from the provider's
     BODY = "body"  # its id and model, too
+
+
+class Origin(Protocol):
+    """Where settings come from, so that they can be made anew (`load.py`)."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None: there is none."""
+        ...
+
+    def document(self) -> Document | None:
+        """The file as it is now.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        ...
+
+    def settings(self, document: Document | None = None) -> Settings:
+        """Those of `document`, or of the file as it is now.
+
+        Raises:
+            ConfigError: every problem found, one per line.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

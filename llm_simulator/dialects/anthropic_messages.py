@@ -82,7 +82,7 @@ class AnthropicMessages(Plain):
         return Reply(200, (*_JSON, *headers), anthropic_write.body(completion, manner))
 
     def respond(self, call: Call, desk: Desk) -> Reply:
-        found = _counted(call) if call.operation == "count_tokens" else anthropic_models.answer(call)
+        found = _counted(call) if call.operation == "count_tokens" else anthropic_models.answer(call, desk.hidden)
         if isinstance(found, Condition):
             return self.refuse(found, call)
         return Reply(200, headers_of(desk.seed.hex()), dump(found))

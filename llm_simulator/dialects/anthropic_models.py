@@ -6,9 +6,11 @@ Source: platform.claude.com/docs/en/api/models-list; capabilities by the SDK's t
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
 from urllib.parse import parse_qs, unquote
 
+from llm_simulator.dialects.base import all_listed
 from llm_simulator.dialects.catalogue import Model, find, models
 from llm_simulator.dialects.fields import Object
 from llm_simulator.dialects.ids import rfc3339
@@ -57,10 +59,11 @@ def read(raw: RawRequest) -> Call | None:
     return Call("anthropic", "models", "models.get" if match[1] else "models.list", raw, model=unquote(match[1] or ""))
 
 
-def answer(call: Call) -> JSON | Condition:
+def answer(call: Call, hidden: Callable[[str], bool] = all_listed) -> JSON | Condition:
     """The list (newest first, without aliases), or the one model; a 404 for an unknown one."""
     if call.operation == "models.list":
-        listed = sorted((model for model in models("anthropic") if model.id not in _SNAPSHOTS), key=_newest)
+        shown = (model for model in models("anthropic") if model.id not in _SNAPSHOTS and not hidden(model.id))
+        listed = sorted(shown, key=_newest)
         return page([_spelled(model) for model in listed], parse_qs(call.raw.query))
     found = find("anthropic", served(call.model)) or find("anthropic", call.model)
     if found:

@@ -114,12 +114,18 @@ class Shelf(Protocol):
         ...
 
 
+def all_listed(model: str) -> bool:
+    """Hides none."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What `respond` works with: 16 bytes for ids, `created` in seconds since the epoch, and what is around the call.
 
     `run` answers an inner request (one line of a batch) through the whole engine, never streamed. `base_url` is how the
     client reaches this provider ("http://127.0.0.1:8080/api.anthropic.com", no slash at the end): for links to ourselves.
+    `hidden` says which models are not to be listed, though the provider has them.
     """
 
     seed: bytes
@@ -127,6 +133,7 @@ class Desk:
     shelf: Shelf
     run: Callable[[RawRequest], Reply]
     base_url: str = ""
+    hidden: Callable[[str], bool] = all_listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class CohereChat(Plain):
         return Reply(200, (*_JSON, *headers_of(completion.id), *counted), cohere_write.body(made, manner))
 
     def respond(self, call: Call, desk: Desk) -> Reply:
-        found = cohere_models.answer(call)
+        found = cohere_models.answer(call, desk.hidden)
         if isinstance(found, Condition):
             return self.refuse(found, call)
         return Reply(200, (*_JSON, *headers_of(desk.seed.hex())), dump(found))

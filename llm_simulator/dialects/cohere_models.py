@@ -6,8 +6,10 @@ Source: docs.cohere.com/reference/list-models.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import parse_qs, unquote
 
+from llm_simulator.dialects.base import all_listed
 from llm_simulator.dialects.catalogue import Model, find, models
 from llm_simulator.dialects.cohere_manner import RETIRED
 from llm_simulator.dialects.fields import Object
@@ -27,10 +29,11 @@ def read(raw: RawRequest) -> Call | None:
     return Call("cohere", "models", "models.get" if match[1] else "models.list", raw, model=unquote(match[1] or ""))
 
 
-def answer(call: Call) -> JSON | Condition:
+def answer(call: Call, hidden: Callable[[str], bool] = all_listed) -> JSON | Condition:
     """The list, or the one model; a 404 for an unknown one. Retired ones are told of, as they were."""
     if call.operation == "models.list":
-        return _page([_spelled(model) for model in models("cohere")], parse_qs(call.raw.query))
+        shown = [_spelled(model) for model in models("cohere") if not hidden(model.id)]
+        return _page(shown, parse_qs(call.raw.query))
     found = find("cohere", call.model)
     if found:
         return _spelled(found)

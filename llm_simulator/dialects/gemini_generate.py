@@ -101,7 +101,7 @@ class GeminiGenerate(Plain):
         return Reply(200, (*(_SSE if form.sse else _JSON), *headers), gemini_stream.frames(completion, form, manner))
 
     def respond(self, call: Call, desk: Desk) -> Reply:
-        found = _counted(call) if call.operation == "countTokens" else gemini_models.answer(call)
+        found = _counted(call) if call.operation == "countTokens" else gemini_models.answer(call, desk.hidden)
         if isinstance(found, Condition):
             return self.refuse(found, call)
         return Reply(200, self.headers_of(desk.seed.hex()), dumped(found, indent=True) + b"\n")

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from urllib.parse import parse_qs, unquote
 
+from llm_simulator.dialects.base import all_listed
 from llm_simulator.dialects.catalogue import Model, find, models
 from llm_simulator.dialects.fields import Object
 from llm_simulator.dialects.thinking import habit_of
@@ -33,16 +35,17 @@ def read(raw: RawRequest, provider: str) -> Call | None:
     return Call(provider, "models", "models.get" if match[1] else "models.list", raw, model=unquote(match[1] or ""))
 
 
-def answer(call: Call) -> JSON | Condition:
+def answer(call: Call, hidden: Callable[[str], bool] = all_listed) -> JSON | Condition:
     """The list, or the one model; a 404 for an unknown one."""
     found = find("gemini", call.model)
     if call.operation == "models.get" and not found:
         return _not_found(call)
+    shown = [model for model in models("gemini") if not hidden(model.id)]
     if "/openai/" in call.raw.path:
-        return _compatible(found) if found else {"object": "list", "data": [_compatible(m) for m in models("gemini")]}
+        return _compatible(found) if found else {"object": "list", "data": [_compatible(model) for model in shown]}
     if call.provider == "vertex":
-        return _published(found) if found else _page([_published(m) for m in models("gemini")], "publisherModels", call)
-    return _spelled(found) if found else _page([_spelled(model) for model in models("gemini")], "models", call)
+        return _published(found) if found else _page([_published(model) for model in shown], "publisherModels", call)
+    return _spelled(found) if found else _page([_spelled(model) for model in shown], "models", call)
 
 
 def _not_found(call: Call) -> Condition:

@@ -59,7 +59,10 @@ class ModelsList(Plain):
             if not model:
                 return self.refuse(_not_found(call.model), call)
             return Reply(200, headers, layout(spelled(model)))
-        listed = {"object": "list", "data": [spelled(model) for model in _models(call.provider)]}
+        listed = {
+            "object": "list",
+            "data": [spelled(model) for model in _models(call.provider) if not desk.hidden(model.id)],
+        }
         return Reply(200, headers, layout(listed))
 
     def refuse(self, condition: Condition, call: Call) -> Reply:

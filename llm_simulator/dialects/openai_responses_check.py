@@ -83,8 +83,12 @@ def _missing(call: Call) -> Condition | None:
         body.get(name) for name in ("prompt", "previous_response_id", "conversation")
     ):
         return worded(Fault(("input",), "string|array", None))
-    if body.get("input") == [] and not any(body.get(name) for name in ("prompt", "previous_response_id", "conversation")):
-        message = "Invalid 'input': empty array. Expected an array with minimum length 1, but got an empty array instead."
+    if body.get("input") == [] and not any(
+        body.get(name) for name in ("prompt", "previous_response_id", "conversation")
+    ):
+        message = (
+            "Invalid 'input': empty array. Expected an array with minimum length 1, but got an empty array instead."
+        )
         return refusal("empty_array", message, "input", "empty_array")
     return _stranger(body)
 

@@ -119,7 +119,7 @@ def schemas(asked: Asked) -> Condition | None:
             kind = schema.get("type")
             if isinstance(kind, str) and kind.upper() not in _TYPES:
                 where = f"tools[{place}].function_declarations[{at}].parameters.type"
-                words = f'Invalid value at \'{where}\' (type.googleapis.com/{_TYPE_OF[asked.call.provider]}), "{kind}"'
+                words = f"Invalid value at '{where}' (type.googleapis.com/{_TYPE_OF[asked.call.provider]}), \"{kind}\""
                 violation = {"field": where, "description": words}
                 details = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": [violation]}]
                 return _worded("gemini.invalid_value", words, details)

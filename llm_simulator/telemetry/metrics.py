@@ -21,6 +21,7 @@ MODEL_LIMIT = 500
 _TTFT_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 _DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _LABELS = ("provider", "model", "source", "status")
+_FAULT_LABELS = ("scenario", "rule", "fault", "priority")
 
 
 class _Counted:
@@ -44,7 +45,7 @@ class Metrics:
     def __init__(self) -> None:
         self._models: set[str] = set()
         self._counted: dict[tuple[str, str, str, int], _Counted] = {}
-        self._faults: dict[tuple[str, str, str], int] = {}
+        self._faults: dict[tuple[str, str, str, str], int] = {}
         self._late: tuple[Sequence[float], Callable[[], tuple[Sequence[int], float]]] | None = None
         self.others = Others()
         self.gather: Callable[[], Figures] = self.others.figures
@@ -55,7 +56,8 @@ class Metrics:
         if counted is None:
             counted = self._counted[labels] = _Counted()
         if entry.fault:
-            struck = (entry.scenario, entry.rule, entry.fault)
+            priority = "" if entry.priority is None else str(entry.priority)
+            struck = (entry.scenario, entry.rule, entry.fault, priority)
             self._faults[struck] = self._faults.get(struck, 0) + 1
         counted.requests += 1
         counted.duration += entry.duration
@@ -128,7 +130,7 @@ class Metrics:
             _fill(ttft, labels, _TTFT_BUCKETS, counted.ttfts, counted.ttft)
         yield from (requests, errors, tokens, duration, ttft)
         if self._faults:
-            faults = CounterMetricFamily("llm_faults", "Faults injected.", labels=("scenario", "rule", "fault"))
+            faults = CounterMetricFamily("llm_faults", "Faults injected.", labels=_FAULT_LABELS)
             for struck, count in self._faults.items():
                 faults.add_metric(struck, count)
             yield faults

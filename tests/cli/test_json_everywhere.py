@@ -20,6 +20,7 @@ WITHOUT = {
     "pytest-server": "speaks JSON lines with the plugin only",
     "completion": "prints a shell script",
     "profile schema": "prints JSON, and nothing else there is",
+    "schema": "prints JSON, and nothing else there is",
 }
 MEASURED = "provider,model,stream,output_tokens,ttft_ms,total_ms\n" + "openai,gpt-4o,1,100,430,1470\n" * 12
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from llm_simulator.proxy.wire import Framing
+from llm_simulator.proxy.framing import Framing
 from llm_simulator.types import Answer, End, Headers
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from llm_simulator import dialects
 from llm_simulator.dialects import conditions
+from llm_simulator.simulator import faults_connect
 from llm_simulator.simulator.faults import Fault, common, condition_of, entry_of, known, spelled
 from llm_simulator.simulator.faults_broken import ALIASES, BEFORE, WAYS, broken, delayed, find, impossible
 from llm_simulator.simulator.faults_events import events, spoken
@@ -119,8 +120,12 @@ def test_names_that_are_known() -> None:
 
 
 def test_every_fault_of_the_network_can_be_done_or_says_why_not() -> None:
-    names = {entry.fault for entry in conditions.entries(conditions.NETWORK)}
-    assert {name for name in names if find(name or "") is None} == {name for name in names if impossible(name or "")}
+    names = {entry.fault or "" for entry in conditions.entries(conditions.NETWORK)}
+    undone = {name for name in names if find(name) is None}
+    assert undone == {name for name in names if impossible(name) or faults_connect.find(name)}
+    assert {name for name in names if impossible(name)} == {"dns_failure", "connect_timeout"}
+    assert set(faults_connect.KINDS) == {name for name in names if faults_connect.find(name)}
+    assert find("refuse") is find("network.openai.connection_refused") is WAYS["reset_before_response"]
     assert set(ALIASES.values()) <= set(WAYS)
     assert not set(BEFORE) & set(WAYS)
     assert find("network.gemini.reset_mid_body") is WAYS["reset_mid_body"]

@@ -21,6 +21,7 @@ from typing import Any
 from llm_simulator.proxy.capture import FORWARD, REQUIREMENT
 
 TOKEN = "token-of-this-run"
+QUESTION = "GET /.llm-simulator/connection?host="
 CACHE = Path.home() / ".cache" / "llm-simulator-test" / "capture"
 
 
@@ -73,10 +74,15 @@ def _measure_ours(python: Path) -> None:
 
 @dataclass
 class Listener:
-    """A TCP server on loopback; `heads` are the request heads that reached it, `accepted` the connections."""
+    """A TCP server on loopback; `heads` are the request heads that reached it, `accepted` the connections.
+
+    The door's question whether a fault strikes a connection is no request: it is answered with `fault`, and kept in `asked`.
+    """
 
     port: int = 0
     accepted: int = 0
+    fault: str = ""
+    asked: list[str] = field(default_factory=lambda: [])
     heads: list[str] = field(default_factory=lambda: [])
 
 
@@ -98,6 +104,12 @@ def listening(behave: Behaviour = say_ok, context: ssl.SSLContext | None = None)
             try:
                 with context.wrap_socket(self.request, server_side=True) if context else self.request as connection:
                     while head := read_head(connection):
+                        if head.startswith(QUESTION):
+                            made.accepted -= 1
+                            made.asked.append(head.partition(" HTTP/")[0].removeprefix(QUESTION))
+                            body = json.dumps({"fault": made.fault})
+                            connection.sendall(f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
+                            return
                         made.heads.append(head)
                         behave(connection, head)
             except OSError:

@@ -22,7 +22,7 @@ def test_every_line_is_json(by: str, tmp_path: Path) -> None:
     base_url, said = f"http://127.0.0.1:{port}", tmp_path / "stderr"
     with said.open("w") as stderr:
         command = [*COMMAND, "serve", "--port", str(port), "--config", str(config), "--mode", "simulate", *flags]
-        process = subprocess.Popen(command, stderr=stderr)
+        process = subprocess.Popen(command, stderr=stderr, text=True)
         try:
             with said.open() as reading:
                 wait_ready(base_url, process, reading)

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from serving import ask, command_serving, serving
 
+from llm_simulator.config.checks import check
 from llm_simulator.config.settings import Settings
 from llm_simulator.errors import ConfigError
-from llm_simulator.proxy.server import Server, check
+from llm_simulator.proxy.server import Server
 from llm_simulator.types import Mode
 
 pytestmark = pytest.mark.wire

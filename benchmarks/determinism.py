@@ -1,0 +1,262 @@
+"""The same calls in any order, at any concurrency, on one worker or two, on any date: are the answers the same?
+
+    python -m benchmarks.determinism [--calls 10000] [--workers 1,2] [--at-once 1,64,1000] [--orders 3]
+
+Every run is a server of its own. An answer is compared by status and how it ended, headers (but for `date`, `retry-after`,
+rate limits and their resets), body, and schedule: the times that it announces and the boundaries of its chunks. Request by
+request; those that are equal and do not say which occurrence they are, as a set. In process the due time of every chunk is
+compared as well. Ends with 1 and the first differences if anything differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import rig
+from benchmarks.determinism_asking import Answered, ask_all
+from benchmarks.determinism_mix import Ask, Plan, recorded, written
+from llm_simulator.telemetry.journal import Entry
+
+if TYPE_CHECKING:
+    from llm_simulator.proxy.server import Server
+
+DATES = ("2019-02-28", "2031-12-31")
+FAKETIME = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")
+PORT = 18300
+SHOWN = 5
+
+Name = tuple[int, int]
+Found = Mapping[Name, Sequence[Answered]]
+"""The answers by request; several where equal ones do not say which they are, sorted by digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One line of the table."""
+
+    order: int
+    at_once: int
+    workers: int
+    date: str
+
+
+def runs(orders: int, at_once: Sequence[int], workers: Sequence[int]) -> Iterator[Run]:
+    """All of them; the date changes from run to run."""
+    all_of_them = [(order, many, crew) for crew in workers for many in at_once for order in range(1, orders + 1)]
+    for at, (order, many, crew) in enumerate(all_of_them):
+        yield Run(order, many, crew, DATES[at % 2])
+
+
+def shuffled(asks: Sequence[Ask], order: int) -> list[Ask]:
+    mixed = list(asks)
+    random.Random(order).shuffle(mixed)
+    return mixed
+
+
+def gathered(asks: Sequence[Ask], answers: Sequence[Answered]) -> Found:
+    found = defaultdict[Name, list[Answered]](list)
+    for ask, answer in zip(asks, answers, strict=True):
+        found[ask.name].append(answer)
+    return {name: sorted(some, key=Answered.digest) for name, some in sorted(found.items())}
+
+
+def digest(found: Found) -> str:
+    """Of a whole run."""
+    made = blake2b(digest_size=8)
+    for name, answers in found.items():
+        made.update(b"%d %d" % name)
+        made.update(b"".join(map(Answered.digest, answers)))
+    return made.hexdigest()
+
+
+def differences(one: Found, other: Found, asks: Mapping[Name, Ask]) -> Iterator[str]:
+    for name, answers in one.items():
+        for mine, theirs in zip(answers, other[name], strict=True):
+            if mine.digest() == theirs.digest():
+                continue
+            parts = zip(mine.parts().items(), theirs.parts().values(), strict=True)
+            said = "; ".join(f"{part}: {_short(a, b)}" for (part, a), b in parts if a != b)
+            yield f"call {name[0]} occurrence {name[1]} ({asks[name].data.split(b' ')[1].decode()}): {said}"
+
+
+def _short(one: object, other: object) -> str:
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        gone, come = [item for item in one if item not in other], [item for item in other if item not in one]
+        return f"{gone} / {come}"[:600]
+    return f"{one!r} / {other!r}"[:600]
+
+
+# --- servers
+
+
+def dated(date: str, arguments: Sequence[str]) -> tuple[str, ...]:
+    """The command that serves as if it were that day."""
+    if library := _faketime():
+        day = ("env", f"LD_PRELOAD={library}", f"FAKETIME=@{date} 23:59:30", "FAKETIME_DONT_FAKE_MONOTONIC=1", "TZ=UTC")
+        return (*day, sys.executable, "-m", "llm_simulator.cli", *arguments)
+    return (sys.executable, "-m", "benchmarks.other_date", date, *arguments)
+
+
+def _faketime() -> str:
+    if os.environ.get("NO_FAKETIME"):
+        return ""
+    return next((path for path in FAKETIME if Path(path).exists()), "")
+
+
+def served(run: Run, port: int, config: Path, cassette: Path) -> rig.Peer:
+    base = ("serve", "--port", str(port), "--speed", "0", "--log-level", "error", "--mode", "simulate")
+    given = ("--config", str(config), "--cassette", str(cassette), "--workers", str(run.workers))
+    return rig.Peer(str(run), dated(run.date, (*base, *given)), port, "/ready")
+
+
+def asked(run: Run, asks: Sequence[Ask], port: int, config: Path, cassette: Path) -> tuple[Found, float, str]:
+    """The answers of a run, requests per second, and the date that the server had."""
+    mixed = shuffled(asks, run.order)
+    with rig.running(served(run, port, config, cassette)):
+        date = _date(port)
+        start = time.perf_counter()
+        answers = asyncio.run(ask_all(port, [ask.data for ask in mixed], run.at_once))
+        seconds = time.perf_counter() - start
+    return gathered(mixed, answers), len(asks) / seconds, date
+
+
+def _date(port: int) -> str:
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("GET", "/ready")
+    told = connection.getresponse().getheader("date") or ""
+    connection.close()
+    return " ".join(told.split()[1:4])
+
+
+# --- in process
+
+
+async def dues(asks: Sequence[Ask], config: Path, cassette: Path) -> Mapping[Name, Sequence[bytes]]:
+    """A digest of when every chunk of an answer is due, by request; nothing is sent."""
+    from llm_simulator.config.load import load
+    from llm_simulator.proxy.server import Server
+    from llm_simulator.types import Mode
+
+    settings = replace(load(config, {}), cassette=str(cassette), port=0, speed=0, mode=Mode.SIMULATE)
+    server = await Server.start(settings, {})
+    found = defaultdict[Name, list[bytes]](list)
+    try:
+        for ask in asks:
+            found[ask.name].append(await _due(server, ask.data))
+    finally:
+        await server.stop()
+    return {name: sorted(some) for name, some in sorted(found.items())}
+
+
+async def _due(server: Server, data: bytes) -> bytes:
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    target = first.split(b" ")[1].decode()
+    headers = tuple((name, value.strip()) for name, _, value in (line.partition(b":") for line in lines))
+    known = server.stage.read("POST", target, headers, body)
+    call = known.known.call
+    entry = Entry(0.0, "POST", target, call.provider, call.model, call.operation, call.stream, 0, "")
+    answer = await server.stage.answer(known, entry)
+    entry.settle()
+    assert not isinstance(answer.chunks, AsyncIterator)  # nothing is forwarded
+    told = (answer.status, answer.head_due, [(chunk.due, len(chunk.data)) for chunk in answer.chunks])
+    return blake2b(repr(told).encode(), digest_size=16).digest()
+
+
+# --- what is printed
+
+
+def mixture(found: Found) -> str:
+    """Where the answers came from."""
+    every = [answer for answers in found.values() for answer in answers]
+    sources = Counter(answer.header(b"x-llm-simulator-source") or "no response at all" for answer in every)
+    struck = sum(1 for answer in every if answer.header(b"x-llm-simulator-fault") or not answer.status)
+    rules = Counter(answer.header(b"x-llm-simulator-rule") or "not told" for answer in every)
+    spelled = [
+        ", ".join(f"{name} {count / len(every):.1%}" for name, count in some.most_common()) for some in (sources, rules)
+    ]
+    return f"answers: {spelled[0]}\nrules: {spelled[1]}; faults: {struck / len(every):.1%}"
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(",")))
+
+
+def options_of(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--calls", type=int, default=10_000, help="requests in a run")
+    parser.add_argument("--orders", type=int, default=3, help="in how many orders")
+    parser.add_argument("--at-once", type=numbers, default=(1, 64, 1000), help="requests under way at a time")
+    parser.add_argument("--workers", type=numbers, default=(1, 2))
+    parser.add_argument("--port", type=int, default=PORT, help="this one and the next one are taken")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = options_of(arguments)
+    plan = Plan.of(options.calls)
+    asks = plan.asks
+    by_name = {ask.name: ask for ask in asks}
+    print(rig.machine(), plan, _how_dated(), sep="\n", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config, cassette = written(folder), recorded(folder, plan, options.port)
+        wrong = list(_in_process(asks, options.orders, config, cassette))
+        first: Found | None = None
+        print(
+            f"{'order':>5} {'at once':>8} {'workers':>8}  {'date of the server':20} {'requests/s':>10}  digest",
+            flush=True,
+        )
+        for run in runs(options.orders, options.at_once, options.workers):
+            found, rate, date = asked(run, asks, options.port, config, cassette)
+            if first is None:
+                first = found
+            differing = [] if digest(found) == digest(first) else list(differences(first, found, by_name))
+            said = f"  {len(differing)} DIFFER" if differing else ""
+            print(
+                f"{run.order:5} {run.at_once:8,} {run.workers:8}  {date:20} {rate:10,.0f}  {digest(found)}{said}",
+                flush=True,
+            )
+            print(*differing[:SHOWN], sep="\n", end="\n" if differing else "", flush=True)
+            wrong += differing
+    assert first is not None
+    print(mixture(first))
+    print(f"{len(wrong)} differences" if wrong else "all equal")
+    return 1 if wrong else 0
+
+
+def _in_process(asks: Sequence[Ask], orders: int, config: Path, cassette: Path) -> Iterator[str]:
+    """In two orders; the digest of all due times is printed."""
+    made = [asyncio.run(dues(shuffled(asks, order), config, cassette)) for order in (1, orders)]
+    print(
+        f"due times of every chunk, in process, orders 1 and {orders}: {' '.join(map(_digest_of_dues, made))}",
+        flush=True,
+    )
+    yield from (f"call {name}: due times differ" for name, some in made[0].items() if some != made[1][name])
+
+
+def _digest_of_dues(found: Mapping[Name, Sequence[bytes]]) -> str:
+    return blake2b(repr(sorted(found.items())).encode(), digest_size=8).hexdigest()
+
+
+def _how_dated() -> str:
+    how = "libfaketime" if _faketime() else "the interpreter's own clock (benchmarks/other_date.py)"
+    return f"system dates {' and '.join(DATES)} by {how}, in turn"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,284 @@
+"""Rate limits and keys through the real server: headers that count down, refusals in the provider's words, SDKs that wait."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import anthropic
+import httpx
+import openai
+import pytest
+from serving import Got, ask, serving
+
+from llm_simulator.config.load import from_mapping
+from llm_simulator.proxy.server import Server
+
+pytestmark = pytest.mark.wire
+
+HI: Any = [{"role": "user", "content": "Hi"}]
+CHAT = {"model": "gpt-4o", "messages": HI}
+CLAUDE = {"model": "claude-opus-5", "max_tokens": 64, "messages": HI}
+GEMINI = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
+FORMATS: dict[str, tuple[str, Any]] = {
+    "openai": ("/api.openai.com/v1/chat/completions", CHAT),
+    "responses": ("/api.openai.com/v1/responses", {"model": "gpt-4o", "input": "Hi"}),
+    "anthropic": ("/api.anthropic.com/v1/messages", CLAUDE),
+    "azure": ("/x.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21", {"messages": HI}),
+    "gemini": ("/generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent", GEMINI),
+    "cohere": ("/api.cohere.com/v2/chat", {"model": "command-a-03-2025", "messages": HI}),
+    "mistral": ("/api.mistral.ai/v1/chat/completions", {"model": "mistral-small-latest", "messages": HI}),
+    "groq": ("/api.groq.com/openai/v1/chat/completions", {"model": "llama-3.3-70b-versatile", "messages": HI}),
+    "together": ("/api.together.xyz/v1/chat/completions", {"model": "meta-llama/Llama-3-70b-chat-hf", "messages": HI}),
+}
+
+
+@contextmanager
+def limited(limits: Any, environ: dict[str, str] | None = None, **sections: Any) -> Generator[Server]:
+    settings = from_mapping({"simulation": {"speed": 0}, "limits": limits, **sections})
+    with serving(replace(settings, port=0), environ) as server:
+        yield server
+
+
+def posted(server: Server, name: str = "openai", key: str = "sk-test", session: str = "", **more: str) -> Got:
+    path, body = FORMATS[name]
+    own = {"x-llm-simulator-session": session} if session else {}
+    return ask(server.base_url, path, body, headers={"authorization": f"Bearer {key}", **own, **more})
+
+
+def named(got: Got, pattern: str) -> dict[str, str]:
+    return {name: value for name, value in got.headers if re.search(pattern, name)}
+
+
+COUNTED = [
+    ("openai", "x-ratelimit-remaining-requests", "x-ratelimit-limit-requests"),
+    ("responses", "x-ratelimit-remaining-requests", "x-ratelimit-limit-requests"),
+    ("anthropic", "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-limit"),
+    ("azure", "x-ratelimit-remaining-requests", "x-ratelimit-limit-requests"),
+    ("cohere", "x-trial-endpoint-call-remaining", "x-trial-endpoint-call-limit"),
+    ("mistral", "x-ratelimit-remaining-req-minute", "x-ratelimit-limit-req-minute"),
+    ("groq", "x-ratelimit-remaining-requests", "x-ratelimit-limit-requests"),
+    ("together", "x-ratelimit-remaining", "x-ratelimit-limit"),
+]
+
+
+@pytest.mark.parametrize(("name", "remaining", "limit"), COUNTED)
+def test_headers_count_down_on_every_answer_in_the_providers_names(name: str, remaining: str, limit: str) -> None:
+    with limited({"*": {"rpm": 3, "tpm": 100_000}}) as server:
+        answers = [posted(server, name) for _ in range(4)]
+    assert [got.status for got in answers] == [200, 200, 200, 429]
+    assert [got.header(remaining) for got in answers] == ["2", "1", "0", "0"]
+    assert {got.header(limit) for got in answers} == {"3"}
+    assert all("limits" in got.header("x-llm-simulator-state") for got in answers)
+    assert all(len([each for each, _ in got.headers if each == remaining]) == 1 for got in answers)
+    assert int(answers[3].header("retry-after")) in (19, 20)
+
+
+def test_each_provider_spells_resets_its_own_way() -> None:
+    with limited({"*": {"rpm": 30, "tpm": 600}, "anthropic": {"tpm": "none", "itpm": 5000, "otpm": 2000}}) as server:
+        assert re.fullmatch(r"\d+(\.\d+)?m?s", posted(server).header("x-ratelimit-reset-requests"))
+        claude = named(posted(server, "anthropic"), "^anthropic-ratelimit")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", claude["anthropic-ratelimit-requests-reset"])
+        assert {name.split("-", 2)[2].rpartition("-")[0] for name in claude} == {
+            *("requests", "tokens", "input-tokens", "output-tokens"),
+        }
+        assert 1900 < int(posted(server, "azure").header("x-ratelimit-reset-requests")) <= 2000
+        assert not named(posted(server, "gemini"), "ratelimit")
+
+
+def test_gemini_says_in_its_body_when_to_come_back() -> None:
+    with limited({"gemini": {"rpm": 1}}) as server:
+        posted(server, "gemini")
+        refused = posted(server, "gemini")
+    assert (refused.status, refused.header("retry-after")) == (429, "")
+    details = {each["@type"].rpartition(".")[2]: each for each in refused.json()["error"]["details"]}
+    assert details["RetryInfo"]["retryDelay"] in ("59s", "60s")
+    assert details["QuotaFailure"]["violations"][0]["quotaValue"] == "1"
+
+
+def test_errors_and_replayed_or_failed_answers_count_down_too() -> None:
+    rules = [{"when": {"header": {"x-fail": "yes"}}, "then": {"fault": "server_error"}}, {"then": "server"}]
+    with limited({"openai": {"rpm": 10}}, scenario="bad", scenarios={"bad": {"rules": rules}}) as server:
+        first = posted(server, **{"x-fail": "yes"})
+        second = ask(
+            server.base_url, FORMATS["openai"][0], {"model": "gpt-4o"}, headers={"authorization": "Bearer sk-test"}
+        )
+    assert (first.status, second.status) == (500, 400)
+    assert [got.header("x-ratelimit-remaining-requests") for got in (first, second)] == ["9", "8"]
+
+
+def test_tokens_are_counted_as_they_were_used() -> None:
+    with limited({"openai": {"tpm": 2000}}) as server:
+        got = posted(server)
+        used = got.json()["usage"]["total_tokens"]
+        assert int(got.header("x-ratelimit-remaining-tokens")) == 2000 - used
+        body = {**CHAT, "max_tokens": 3000}
+        large = ask(server.base_url, FORMATS["openai"][0], body, headers={"authorization": "Bearer sk-test"})
+    assert large.status == 429
+    assert "Request too large" in large.json()["error"]["message"]
+    assert not named(large, "retry-after")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ({}, {}, True),
+        ({}, {"key": "sk-other"}, False),
+        ({"session": "a"}, {"session": "b"}, False),
+        ({"session": "a"}, {"session": "a", "key": "sk-other"}, False),
+    ],
+)
+def test_limits_are_by_key_and_session(one: Any, other: Any, shared: bool) -> None:
+    with limited({"openai": {"rpm": 1}}) as server:
+        assert posted(server, **one).status == 200
+        assert posted(server, **other).status == (429 if shared else 200)
+
+
+def test_snapshots_share_and_other_models_do_not() -> None:
+    with limited({"openai": {"rpm": 1}}) as server:
+        path = FORMATS["openai"][0]
+        statuses = [
+            ask(server.base_url, path, {"model": model, "messages": HI}).status
+            for model in ("gpt-4o", "gpt-4o-2024-08-06", "gpt-4o-mini")
+        ]
+    assert statuses == [200, 429, 200]
+
+
+def test_a_rule_has_limits_of_its_own() -> None:
+    rules = [{"name": "few", "when": {"model": "gpt-4o"}, "then": {"limits": {"rpm": 2}}}, {"then": "server"}]
+    with limited({}, scenario="tight", scenarios={"tight": {"rules": rules}}) as server:
+        answers = [posted(server) for _ in range(3)]
+        assert posted(server, "anthropic").status == 200
+    assert [got.status for got in answers] == [200, 200, 429]
+    assert answers[0].header("x-ratelimit-remaining-requests") == "1"
+    assert answers[2].header("x-llm-simulator-rule") == "few"
+
+
+def test_a_server_without_limits_says_nothing_of_them() -> None:
+    with limited({}) as server:
+        assert posted(server).header("x-llm-simulator-state") == ""
+        assert ask(server.base_url, "/admin/limits").json() == {"limits": []}
+
+
+# --- SDKs
+
+
+def drained(server: Server, name: str, key: str) -> None:
+    """Uses up what there is at once."""
+    while posted(server, name, key, **{"x-n": "x"}).status == 200:
+        pass
+
+
+def test_the_openai_sdk_waits_as_told_and_succeeds_at_its_first_retry() -> None:
+    seen: list[tuple[int, str]] = []
+
+    def note(response: httpx.Response) -> None:
+        seen.append((response.status_code, response.headers.get("retry-after-ms", "")))
+
+    with limited({"openai": {"rpm": 120}}) as server:
+        drained(server, "openai", "sk-sdk")
+        client = openai.OpenAI(
+            api_key="sk-sdk",
+            base_url=f"{server.base_url}/api.openai.com/v1",
+            max_retries=1,
+            http_client=httpx.Client(event_hooks={"response": [note]}),
+        )
+        with ThreadPoolExecutor(3) as pool:  # each is told a time of its own, and each holds
+
+            def asked(n: int) -> str | None:
+                words: Any = [{"role": "user", "content": f"Hi {n}"}]
+                return client.chat.completions.create(model="gpt-4o", messages=words).choices[0].message.content
+
+            assert all(pool.map(asked, range(3)))
+    waits = [int(wait) for status, wait in seen if status == 429]
+    assert 1 <= len(waits) <= 3
+    assert len(set(waits)) == len(waits)
+    assert all(0 < wait <= 4000 for wait in waits)
+
+
+def test_the_anthropic_sdk_waits_as_told_and_succeeds_at_its_first_retry() -> None:
+    with limited({"anthropic": {"rpm": 120}}) as server:
+        drained(server, "anthropic", "sk-ant")
+        client = anthropic.Anthropic(api_key="sk-ant", base_url=f"{server.base_url}/api.anthropic.com", max_retries=1)
+        client = client.with_options(default_headers={"authorization": "Bearer sk-ant"})
+        assert client.messages.create(model="claude-opus-5", max_tokens=64, messages=HI).content
+        assert posted(server, "anthropic", "sk-ant").status == 429
+
+
+# --- calls at once
+
+
+def test_who_is_one_too_many_at_once_is_told_to_come_back_and_then_let_in() -> None:
+    """The provider's own 429, not ours; coming back waits for its turn."""
+    hang = [{"when": {"header": {"x-hang": None}}, "then": {"fault": "hang_before_headers"}}, {"then": "server"}]
+    tiers = {"openai": {"concurrent": 1}}
+    with limited(tiers, scenario="hang", scenarios={"hang": {"rules": hang}}) as server:
+        client = openai.OpenAI(api_key="sk", base_url=f"{server.base_url}/api.openai.com/v1", max_retries=0)
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(
+                lambda: client.with_options(timeout=1.2).chat.completions.create(
+                    model="gpt-4o", messages=HI, extra_headers={"x-hang": "1"}
+                )
+            )
+            while (refused := posted(server, key="sk")).status == 200:
+                pass
+            assert (refused.status, refused.header("retry-after")) == (429, "1")
+            words: Any = [{"role": "user", "content": "Hello"}]
+            again = client.with_options(max_retries=1).chat.completions.create(model="gpt-4o", messages=words)
+            assert again.choices[0].message.content
+            with pytest.raises(openai.APITimeoutError):
+                held.result()
+
+
+# --- keys
+
+LISTED = {
+    "policy": "listed",
+    "listed": [
+        "sk-good-1234567890",
+        {"key": "env:OLD_KEY", "state": "expired"},
+        {"key": "sk-broke-1234567890", "state": "no_credit"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "status"),
+    [
+        ("openai", "sk-good-1234567890", 200),
+        ("openai", "sk-stranger-1234567890", 401),
+        ("openai", "sk-old-1234567890", 401),
+        ("openai", "sk-broke-1234567890", 429),
+        ("anthropic", "sk-good-1234567890", 200),
+        ("anthropic", "sk-broke-1234567890", 400),
+        ("gemini", "sk-old-1234567890", 400),
+        ("gemini", "sk-broke-1234567890", 402),
+        ("cohere", "sk-broke-1234567890", 402),
+        ("mistral", "sk-stranger-1234567890", 401),
+    ],
+)
+def test_keys_are_answered_by_what_is_known_of_them(name: str, key: str, status: int) -> None:
+    with limited({}, {"OLD_KEY": "sk-old-1234567890"}, keys=LISTED) as server:
+        assert posted(server, name, key).status == status
+
+
+def test_keys_are_never_shown() -> None:
+    with limited({}, {"OLD_KEY": "sk-old-1234567890"}, keys=LISTED) as server:
+        for key in ("sk-broke-1234567890", "sk-old-1234567890"):
+            posted(server, key=key)
+        shown = "".join(
+            ask(server.base_url, page).body.decode() for page in ("/admin/calls", "/admin/sessions", "/admin/limits")
+        )
+        assert "1234567890" not in shown
+        assert "1234567890" not in repr(server.settings)
+        entries = [entry.note for entry in server.observer.journal]
+    assert entries == ["key no_credit", "key expired"]
+
+
+def test_without_a_policy_any_key_goes() -> None:
+    with limited({}) as server:
+        assert ask(server.base_url, *FORMATS["openai"]).status == 200
