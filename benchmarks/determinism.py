@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import random
 import sys
 import tempfile
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from llm_simulator.proxy.server import Server
 
 DATES = ("2019-02-28", "2031-12-31")
-FAKETIME = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/faketime/libfaketime.so.1")
 PORT = 18300
 SHOWN = 5
 
@@ -101,30 +99,32 @@ def _short(one: object, other: object) -> str:
 # --- servers
 
 
-def dated(date: str, arguments: Sequence[str]) -> tuple[str, ...]:
+def dated(date: str, faketime: str, arguments: Sequence[str]) -> tuple[str, ...]:
     """The command that serves as if it were that day."""
-    if library := _faketime():
-        day = ("env", f"LD_PRELOAD={library}", f"FAKETIME=@{date} 23:59:30", "FAKETIME_DONT_FAKE_MONOTONIC=1", "TZ=UTC")
+    if faketime:
+        day = (
+            "env",
+            f"LD_PRELOAD={faketime}",
+            f"FAKETIME=@{date} 12:00:00",
+            "FAKETIME_DONT_FAKE_MONOTONIC=1",
+            "TZ=UTC",
+        )
         return (*day, sys.executable, "-m", "llm_simulator.cli", *arguments)
     return (sys.executable, "-m", "benchmarks.other_date", date, *arguments)
 
 
-def _faketime() -> str:
-    if os.environ.get("NO_FAKETIME"):
-        return ""
-    return next((path for path in FAKETIME if Path(path).exists()), "")
-
-
-def served(run: Run, port: int, config: Path, cassette: Path) -> rig.Peer:
+def served(run: Run, port: int, faketime: str, config: Path, cassette: Path) -> rig.Peer:
     base = ("serve", "--port", str(port), "--speed", "0", "--log-level", "error", "--mode", "simulate")
     given = ("--config", str(config), "--cassette", str(cassette), "--workers", str(run.workers))
-    return rig.Peer(str(run), dated(run.date, (*base, *given)), port, "/ready")
+    return rig.Peer(str(run), dated(run.date, faketime, (*base, *given)), port, "/ready")
 
 
-def asked(run: Run, asks: Sequence[Ask], port: int, config: Path, cassette: Path) -> tuple[Found, float, str]:
+def asked(
+    run: Run, asks: Sequence[Ask], port: int, faketime: str, config: Path, cassette: Path
+) -> tuple[Found, float, str]:
     """The answers of a run, requests per second, and the date that the server had."""
     mixed = shuffled(asks, run.order)
-    with rig.running(served(run, port, config, cassette)):
+    with rig.running(served(run, port, faketime, config, cassette)):
         date = _date(port)
         start = time.perf_counter()
         answers = asyncio.run(ask_all(port, [ask.data for ask in mixed], run.at_once))
@@ -146,12 +146,12 @@ def _date(port: int) -> str:
 
 
 async def dues(asks: Sequence[Ask], config: Path, cassette: Path) -> Mapping[Name, Sequence[bytes]]:
-    """A digest of when every chunk of an answer is due, by request; nothing is sent."""
+    """A digest of when every chunk of an answer is due, by request; nothing is sent, so nothing waits at speed 1."""
     from llm_simulator.config.load import load
     from llm_simulator.proxy.server import Server
     from llm_simulator.types import Mode
 
-    settings = replace(load(config, {}), cassette=str(cassette), port=0, speed=0, mode=Mode.SIMULATE)
+    settings = replace(load(config, {}), cassette=str(cassette), port=0, speed=1, mode=Mode.SIMULATE)
     server = await Server.start(settings, {})
     found = defaultdict[Name, list[bytes]](list)
     try:
@@ -203,6 +203,9 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--at-once", type=numbers, default=(1, 64, 1000), help="requests under way at a time")
     parser.add_argument("--workers", type=numbers, default=(1, 2))
     parser.add_argument("--port", type=int, default=PORT, help="this one and the next one are taken")
+    parser.add_argument(
+        "--faketime", default="", metavar="libfaketime.so.1", help="sets the date (slow); else other_date.py does"
+    )
     return parser.parse_args(arguments)
 
 
@@ -211,7 +214,7 @@ def main(arguments: Sequence[str]) -> int:
     plan = Plan.of(options.calls)
     asks = plan.asks
     by_name = {ask.name: ask for ask in asks}
-    print(rig.machine(), plan, _how_dated(), sep="\n", flush=True)
+    print(rig.machine(), plan, _how_dated(options.faketime), sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config, cassette = written(folder), recorded(folder, plan, options.port)
@@ -222,7 +225,7 @@ def main(arguments: Sequence[str]) -> int:
             flush=True,
         )
         for run in runs(options.orders, options.at_once, options.workers):
-            found, rate, date = asked(run, asks, options.port, config, cassette)
+            found, rate, date = asked(run, asks, options.port, options.faketime, config, cassette)
             if first is None:
                 first = found
             differing = [] if digest(found) == digest(first) else list(differences(first, found, by_name))
@@ -253,8 +256,8 @@ def _digest_of_dues(found: Mapping[Name, Sequence[bytes]]) -> str:
     return blake2b(repr(sorted(found.items())).encode(), digest_size=8).hexdigest()
 
 
-def _how_dated() -> str:
-    how = "libfaketime" if _faketime() else "the interpreter's own clock (benchmarks/other_date.py)"
+def _how_dated(faketime: str) -> str:
+    how = faketime or "the interpreter's own clock (benchmarks/other_date.py)"
     return f"system dates {' and '.join(DATES)} by {how}, in turn"
 
 

@@ -520,9 +520,9 @@ def _labelled(answer: Answer, chosen: Chosen, entry: Entry) -> Answer:
         more.append(("x-llm-simulator-rule", chosen.rule.name))
     if entry.fault:
         more.append(("x-llm-simulator-fault", entry.fault))
-    if chosen.state:
+    if chosen.state or chosen.bursts:
         before = header(kept, "x-llm-simulator-state")
         kept = tuple(item for item in kept if item[0] != "x-llm-simulator-state")
-        phase = f"phase {chosen.phase or 'none'}"
+        phase = f"phase {chosen.phase or 'none'}" if chosen.state else "faults"
         more.append(("x-llm-simulator-state", f"{before}, {phase}" if before else phase))
     return replace(answer, headers=(*kept[:-2], *more, *kept[-2:]))

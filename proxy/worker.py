@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,8 @@ def work(settings: Settings, environ: Mapping[str, str], post: Post) -> int:
 
 def tell(status: int, what: dict[str, Any]) -> None:
     """Reports to the supervisor, in a line of JSON."""
-    os.write(status, json.dumps(what).encode() + b"\n")
+    with suppress(BrokenPipeError):  # it is dead
+        os.write(status, json.dumps(what).encode() + b"\n")
 
 
 async def _serve(settings: Settings, environ: Mapping[str, str], post: Post) -> int:
@@ -67,6 +69,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], post: Post) -> 
     try:
         await stopping.wait()
         loop.remove_reader(post.lifeline)
+        tell(post.status, {"draining": server.settings.drain_secs})
         if alone:
             log.error("worker %d ends: the supervisor, or who keeps what workers share, is gone", post.number)
     finally:

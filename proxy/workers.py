@@ -44,6 +44,7 @@ GRACE_SECONDS = 5.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 Greet = Callable[[Settings, Mapping[str, Any]], None]
+"""Told once all workers accept: the settings with the port that was bound, and `Server.facts` of one of them."""
 
 
 @dataclass(slots=True)
@@ -71,8 +72,8 @@ class _Worker:
     heard: bytes = b""
 
 
-def supervise(settings: Settings, environ: Mapping[str, str], greet: Greet) -> int:
-    """Serves with `settings.workers` workers until SIGTERM or SIGINT; the exit code. `greet` is called once all accept.
+def supervise(settings: Settings, environ: Mapping[str, str], greet: Greet, part: Callable[[], None]) -> int:
+    """Serves with `settings.workers` workers until SIGTERM or SIGINT; the exit code. `part` is called as it begins to end.
 
     Raises:
         ConfigError: the settings do not go together, the port is taken, or the cassette cannot be opened.
@@ -89,11 +90,14 @@ def supervise(settings: Settings, environ: Mapping[str, str], greet: Greet) -> i
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         door = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         path = str(Path(folder) / "keeper")
-        door.bind(path)
+        try:
+            door.bind(path)
+        except OSError as error:  # the folder of temporary files has too long a name for a Unix socket
+            raise ConfigError(f"cannot listen on {path}: {error}; set TMPDIR to a folder with a short name") from error
         door.listen(settings.workers * 2)
         door.setblocking(False)
         preload(settings)
-        supervisor = _Supervisor(settings, environ, greet, path)
+        supervisor = _Supervisor(settings, environ, greet, part, path)
         stack.callback(supervisor.close)
         return supervisor.run(door, metrics, [*reserved, door, *metrics])
 
@@ -114,10 +118,13 @@ def preload(settings: Settings) -> None:
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, environ: Mapping[str, str], greet: Greet, path: str) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], greet: Greet, part: Callable[[], None], path: str
+    ) -> None:
         self._settings = settings
         self._environ = environ
         self._greet = greet
+        self._part = part
         self._path = path
         self._run = uuid.uuid4().hex
         self._workers: dict[int, _Worker] = {}  # by pid
@@ -251,6 +258,8 @@ class _Supervisor:
         signals, self._signals = self._signals, []
         for number in signals:
             if number in (signal.SIGINT, signal.SIGTERM):
+                if not self._stopping:
+                    self._part()
                 self._stop()
             elif number == signal.SIGHUP:
                 self._tell(signal.SIGHUP, [worker for worker in self._workers.values() if worker.ready is not None])
@@ -282,6 +291,8 @@ class _Supervisor:
             self._problem = (ConfigError if what["config"] else SimulatorError)(what["error"])
             if not self._greeted:
                 self._stop(1)  # what keeps the first from starting will keep the others, too
+        elif "draining" in what and self._stopping:  # it may have been configured anew since the start
+            self._stopping = max(self._stopping, time.monotonic() + what["draining"] + GRACE_SECONDS)
         elif "failed_writes" in what:
             log.error("exchanges that worker %d could not store: %d", worker.number, what["failed_writes"])
 

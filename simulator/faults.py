@@ -19,6 +19,20 @@ from llm_simulator.types import Call, Condition, Frame, Reply
 
 
 @dataclass(frozen=True, slots=True)
+class Burst:
+    """The first `length` of each `every` (equal calls, calls of a session, or seconds), from `start` on."""
+
+    length: float
+    every: float
+    by: str = "occurrence"
+    start: float = 0.0
+
+    def holds(self, situation: Situation) -> bool:
+        place = situation.place(self.by) - self.start
+        return place >= 0 and place % self.every < self.length
+
+
+@dataclass(frozen=True, slots=True)
 class Strategy:
     """When a fault strikes: all that is given must hold. Nothing given strikes always.
 
@@ -28,15 +42,22 @@ class Strategy:
     probability: Ramp | None = None
     every: Nth | None = None
     first_attempts: int | None = None
+    burst: Burst | None = None
     headers: tuple[HeaderTest, ...] = ()
     session: Names = ()
     phase: tuple[str, ...] = ()
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it depends on what came before, not on the call alone."""
+        return any(part is not None and part.by != "occurrence" for part in (self.every, self.burst))
 
     def strikes(self, situation: Situation, lot: Lot, purpose: str, phase: str, progress: float) -> bool:
         return (
             (not self.phase or phase in self.phase)
             and (self.first_attempts is None or situation.tries < self.first_attempts)
             and (self.every is None or self.every.holds(situation))
+            and (self.burst is None or self.burst.holds(situation))
             and matches(self.session, situation.session)
             and all(test.holds(situation.call) for test in self.headers)
             and (self.probability is None or drawn(self.probability.at(progress), lot, situation.draw, purpose))

@@ -120,7 +120,8 @@ class Chosen:
     fault: Fault | None = None
     phase: str = ""
     progress: float = 0.0
-    state: bool = False  # whether it depends on what came before
+    state: bool = False  # whether the phase depends on what came before
+    bursts: bool = False  # whether its faults do
 
 
 def choose(scenario: Scenario, situation: Situation, lot: Lot) -> Chosen:
@@ -133,7 +134,8 @@ def choose(scenario: Scenario, situation: Situation, lot: Lot) -> Chosen:
             fault = _struck(rule, situation, lot, phase, progress, connects=False)
             if fault is not None and fault.delay is not None:
                 fault = replace(fault, waits=fault.delay.at(progress))
-            return Chosen(rule, fault, phase, progress, state)
+            bursts = any(fault.strategy.remembers for fault in rule.then.faults)
+            return Chosen(rule, fault, phase, progress, state, bursts)
     return Chosen(phase=phase, progress=progress, state=state)
 
 

@@ -55,7 +55,8 @@ def command(
     Exits with CMD's exit code if that is not 0, else with 1 when a call missed (or, with --changed fail, had changed).
     """
     settings = settings_of(**options)
-    settings = with_flags(settings, log_level=options["log_level"] or "warning")
+    alone = {"workers": 1, "metrics_port": 0}  # for the time of a command; the configuration may be that of a server
+    settings = with_flags(settings, log_level=options["log_level"] or "warning", **alone)
     if isolate:
         _isolate(settings)
     summary = asyncio.run(_run(_with_wrapped(settings), list(cmd), isolated=isolate, proxied=proxy))

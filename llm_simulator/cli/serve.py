@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("llm_simulator.serve")
 
 DEMO = "demo.yaml"
+_STOPPING = "stopping: no new calls, running answers end"
 
 
 @click.command("serve")
@@ -83,9 +84,11 @@ def _supervise(settings: Settings, proxy_port: int | None) -> int:
         raise ConfigError(f"--proxy-port needs one worker, and workers is {settings.workers}")
     check(settings)
     set_up(settings.log_level, Redactor(os.environ).text, settings.log_format)
-    code = supervise(settings, os.environ, lambda settings, facts: _say(settings, _greeting(settings, facts)))
-    _say(settings, "stopped")
-    return code
+
+    def greet(settings: Settings, facts: Mapping[str, Any]) -> None:
+        _say(settings, _greeting(settings, facts))
+
+    return supervise(settings, os.environ, greet, lambda: _say(settings, _STOPPING))
 
 
 async def _serve(settings: Settings, proxy_port: int | None) -> None:
@@ -110,7 +113,7 @@ async def _serve(settings: Settings, proxy_port: int | None) -> None:
         _take_hangups(server)
         _say(settings, _greeting(settings, server.facts, door))
         await stopping.wait()
-        _say(settings, "stopping: no new calls, running answers end")
+        _say(settings, _STOPPING)
     finally:
         await _stop(server, door)
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from llm_simulator.config.section import Section
@@ -33,7 +41,12 @@ def _is_most(value: int) -> int:
     return value
 
 
-Most = Annotated[int, BeforeValidator(_most), AfterValidator(_is_most)]
+Most = Annotated[
+    int,
+    BeforeValidator(_most),
+    AfterValidator(_is_most),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "none"}]}),
+]
 ALL = "*"
 PROVIDERS = frozenset({*PROVIDER_HOSTS, "azure", "bedrock", "unknown"})
 

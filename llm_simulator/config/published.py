@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -45,6 +45,7 @@ def schema() -> dict[str, JSON]:
     for section in (file["properties"]["errors"], definitions["ProviderSection"]["properties"]["errors"]):
         section["propertyNames"] = {"anyOf": [{"enum": _names()}, {"pattern": _ANY_NAME}]}
     _told({**definitions, "File": file})
+    _closed([file, *definitions.values()])
     return {"$schema": DIALECT, **file, "title": "llm-simulator configuration", "$defs": definitions}
 
 
@@ -57,7 +58,17 @@ def scenario() -> dict[str, JSON]:
     """Of a file with one scenario in it (`--scenario drill.yaml`)."""
     made = TypeAdapter(ScenarioSection).json_schema()
     _told({**made["$defs"], "ScenarioSection": made})
+    _closed([made, *made["$defs"].values()])
     return {"$schema": DIALECT, **made, "title": "llm-simulator scenario"}
+
+
+def _closed(sections: Iterable[Any]) -> None:
+    """Names that must look in a certain way: others are not just other names."""
+    for section in sections:
+        for form in (section, *section.get("anyOf", ())):
+            for told in form.get("properties", {}).values():
+                if "patternProperties" in told:
+                    told.setdefault("additionalProperties", False)
 
 
 def _told(sections: Mapping[str, Any]) -> None:

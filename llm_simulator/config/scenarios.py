@@ -36,7 +36,7 @@ from llm_simulator.config.scenario_fields import (
 )
 from llm_simulator.config.section import Section
 from llm_simulator.simulator import faults_broken
-from llm_simulator.simulator.faults import Fault, Strategy
+from llm_simulator.simulator.faults import Burst, Fault, Strategy
 from llm_simulator.simulator.scenario import Phases, Rule, Scenario, Step, Then
 from llm_simulator.simulator.scenario_respond import FINISHES, Called, Said, Script
 from llm_simulator.simulator.scenario_when import When
@@ -140,6 +140,29 @@ class FaultSection(Section):
         )
 
 
+class BurstSection(Section):
+    """Windows: the first `length` of each `every`, from `start` on."""
+
+    length: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(description="how many, or how many seconds")
+    every: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(description="of how many")
+    by: Literal["occurrence", "calls", "clock"] = Field(
+        default="occurrence", description="of equal calls, of all calls of the session, or seconds since activation"
+    )
+    start: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        default=0, description="when the first one begins"
+    )
+
+    @model_validator(mode="after")
+    def _shorter(self) -> Self:
+        if self.length >= self.every:
+            raise ValueError(f"a window of {self.length:g} out of each {self.every:g} would never end")
+        return self
+
+    @property
+    def made(self) -> Burst:
+        return Burst(self.length, self.every, self.by, self.start)
+
+
 class StrategySection(FaultSection):
     """A fault that strikes now and then: where all that is given holds."""
 
@@ -147,6 +170,7 @@ class StrategySection(FaultSection):
     probability: Share | None = None
     every: EverySection | None = Field(default=None, description="n: every nth")
     first_attempts: Annotated[int, Field(ge=1)] | None = Field(default=None, description="tries of a call that fail")
+    burst: BurstSection | None = Field(default=None, description="windows in which it strikes")
     header: Headers = Field(default_factory=dict)
     session: Patterns = ()
     phase: Strings = ()
@@ -157,6 +181,7 @@ class StrategySection(FaultSection):
             self.probability.made if self.probability else None,
             self.every.made if self.every else None,
             self.first_attempts,
+            self.burst.made if self.burst else None,
             headers_of(self.header),
             names_of(self.session),
             self.phase,

@@ -229,6 +229,8 @@ async def _anthropic(to: Clients, kind: str, name: str) -> Any:
 async def _gemini(to: Clients, kind: str, name: str) -> Any:
     client: Any = to.genai.aio
     config = {"http_options": {"headers": _session(name)}}
+    if name.startswith("network."):  # faults of the network are the synchronous client's: the other one uses aiohttp
+        return await asyncio.to_thread(_generated, to.genai, kind, config)
     match kind:
         case "generate":
             return await client.models.generate_content(model=GEMINI, contents="Hi", config=config)
@@ -250,6 +252,12 @@ async def _gemini(to: Clients, kind: str, name: str) -> Any:
             raise LookupError(kind)
 
 
+def _generated(client: Any, kind: str, config: Any) -> Any:
+    if kind == "generate_stream":
+        return list(client.models.generate_content_stream(model=GEMINI, contents="Hi", config=config))
+    return client.models.generate_content(model=GEMINI, contents="Hi", config=config)
+
+
 async def _cohere(to: Clients, kind: str, name: str) -> Any:
     client: Any = to.cohere
     options = {"additional_headers": _session(name)}
@@ -268,7 +276,10 @@ async def _cohere(to: Clients, kind: str, name: str) -> Any:
 
 
 async def _mistral(to: Clients, kind: str, name: str) -> Any:
-    return await to.mistral.chat.complete_async(model="mistral-small-latest", messages=HI, http_headers=_session(name))
+    asked: Any = {"model": "mistral-small-latest", "messages": HI, "http_headers": _session(name)}
+    if kind == "chat_stream":
+        return await _all(await to.mistral.chat.stream_async(**asked))
+    return await to.mistral.chat.complete_async(**asked)
 
 
 _PROBES: dict[str, Callable[[Clients, str, str], Awaitable[Any]]] = {

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,11 +53,11 @@ class Crewed:
 
 
 @contextmanager
-def crewed(*arguments: str, workers: int = 2) -> Generator[Crewed]:
+def crewed(*arguments: str, workers: int = 2, environ: Mapping[str, str] | None = None) -> Generator[Crewed]:
     """Ready when this yields: it says so once all workers accept."""
     command = [*COMMAND, "serve", "--port", "0", "--workers", str(workers), "--log-level", "warning", *arguments]
     with tempfile.TemporaryFile("a+") as said:  # whoever reads it must not move the place where the process writes
-        process = subprocess.Popen(command, stderr=said, text=True, env=dict(os.environ))
+        process = subprocess.Popen(command, stderr=said, text=True, env={**os.environ, **(environ or {})})
         try:
             yield Crewed(until(lambda: _url(process, said)), process, said)
         finally:

@@ -183,7 +183,7 @@ def test_an_sdk_through_a_drill_of_tls_failures(capture_python: str, tmp_path: P
         ("CONNECT", "tls_failure", "fault"),
         ("POST", None, "simulator"),
     ]
-    assert 'llm_faults_total{fault="tls_failure",rule="tls",scenario="drill"} 2.0' in metrics
+    assert 'llm_faults_total{fault="tls_failure",priority="0",rule="tls",scenario="drill"} 2.0' in metrics
 
 
 def wait_for(port: int) -> None:

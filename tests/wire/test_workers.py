@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import socket
+import tempfile
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -146,6 +147,21 @@ def test_a_worker_that_is_killed_is_replaced_and_its_counts_remain() -> None:
         assert server.get("/admin/summary")["total"]["calls"] == 50
 
 
+def test_one_that_comes_later_has_what_is_in_force(tmp_path: Path) -> None:
+    """A configuration that was taken, and a scenario of it that was activated, after the start."""
+    config = tmp_path / "config.yaml"
+    config.write_text("simulation: {speed: 0}\n")
+    with crewed("--mode", "simulate", "--config", str(config)) as server:
+        config.write_text("simulation: {speed: 0}\nscenarios: {late: {rules: [{then: {fault: overloaded}}]}}\n")
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: ask(server.base_url, "/admin/scenarios/late/activate", method="POST").status == 200)
+        for killed in server.workers():
+            os.kill(killed, signal.SIGKILL)
+            until(lambda killed=killed: _replaced(server, killed))  # type: ignore[misc]
+        assert {answer.status for answer in server.at_once(30, question())} == {503}
+        assert server.get("/admin/scenarios")["active"] == "late"
+
+
 def _replaced(server: Crewed, killed: int) -> bool:
     try:
         workers = server.workers()
@@ -170,12 +186,18 @@ def test_the_end_waits_for_a_stream() -> None:
 
 
 def test_workers_do_not_outlive_their_supervisor() -> None:
-    with crewed("--mode", "simulate") as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        crewed("--mode", "simulate", environ={"TMPDIR": folder}) as server,
+    ):
+        (private,) = Path(folder).iterdir()
+        assert private.stat().st_mode & 0o777 == 0o700
         workers = server.workers()
         server.process.kill()
         until(lambda: not any(map(alive, workers)))
         with pytest.raises(OSError, match="refused"):
             ask(server.base_url, "/live")
+        until(lambda: not private.exists())
 
 
 @pytest.mark.parametrize(
