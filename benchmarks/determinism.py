@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import rig
-from benchmarks.determinism_asking import Answered, ask_all
+from benchmarks.determinism_asking import Answered, ask_all, free_port
 from benchmarks.determinism_mix import Ask, Plan, recorded, written
 from llm_simulator.telemetry.journal import Entry
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from llm_simulator.proxy.server import Server
 
 DATES = ("2019-02-28", "2031-12-31")
-PORT = 18300
 SHOWN = 5
 
 Name = tuple[int, int]
@@ -50,10 +49,13 @@ class Run:
     date: str
 
 
-def runs(orders: int, at_once: Sequence[int], workers: Sequence[int]) -> Iterator[Run]:
-    """All of them; the date changes from run to run."""
-    all_of_them = [(order, many, crew) for crew in workers for many in at_once for order in range(1, orders + 1)]
-    for at, (order, many, crew) in enumerate(all_of_them):
+def runs(orders: int, at_once: Sequence[int], workers: Sequence[int], *, few: bool) -> Iterator[Run]:
+    """All combinations, or with `few` one for each order; the date changes from run to run."""
+    if few:
+        chosen = [(at + 1, at_once[at % len(at_once)], workers[at % len(workers)]) for at in range(orders)]
+    else:
+        chosen = [(order, many, crew) for crew in workers for many in at_once for order in range(1, orders + 1)]
+    for at, (order, many, crew) in enumerate(chosen):
         yield Run(order, many, crew, DATES[at % 2])
 
 
@@ -119,11 +121,9 @@ def served(run: Run, port: int, faketime: str, config: Path, cassette: Path) -> 
     return rig.Peer(str(run), dated(run.date, faketime, (*base, *given)), port, "/ready")
 
 
-def asked(
-    run: Run, asks: Sequence[Ask], port: int, faketime: str, config: Path, cassette: Path
-) -> tuple[Found, float, str]:
+def asked(run: Run, asks: Sequence[Ask], faketime: str, config: Path, cassette: Path) -> tuple[Found, float, str]:
     """The answers of a run, requests per second, and the date that the server had."""
-    mixed = shuffled(asks, run.order)
+    mixed, port = shuffled(asks, run.order), free_port()
     with rig.running(served(run, port, faketime, config, cassette)):
         date = _date(port)
         start = time.perf_counter()
@@ -202,9 +202,15 @@ def options_of(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--orders", type=int, default=3, help="in how many orders")
     parser.add_argument("--at-once", type=numbers, default=(1, 64, 1000), help="requests under way at a time")
     parser.add_argument("--workers", type=numbers, default=(1, 2))
-    parser.add_argument("--port", type=int, default=PORT, help="this one and the next one are taken")
     parser.add_argument(
-        "--faketime", default="", metavar="libfaketime.so.1", help="sets the date (slow); else other_date.py does"
+        "--by-order", action="store_true", help="with a rule that depends on the order: must be found out"
+    )
+    parser.add_argument("--few", action="store_true", help="one run for each order, not all combinations")
+    parser.add_argument(
+        "--faketime",
+        default="",
+        metavar="LIBRARY",
+        help="libfaketime.so.1 sets the date (slow), else other_date.py does",
     )
     return parser.parse_args(arguments)
 
@@ -217,15 +223,15 @@ def main(arguments: Sequence[str]) -> int:
     print(rig.machine(), plan, _how_dated(options.faketime), sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config, cassette = written(folder), recorded(folder, plan, options.port)
+        config, cassette = written(folder, by_order=options.by_order), recorded(folder, plan)
         wrong = list(_in_process(asks, options.orders, config, cassette))
         first: Found | None = None
         print(
             f"{'order':>5} {'at once':>8} {'workers':>8}  {'date of the server':20} {'requests/s':>10}  digest",
             flush=True,
         )
-        for run in runs(options.orders, options.at_once, options.workers):
-            found, rate, date = asked(run, asks, options.port, options.faketime, config, cassette)
+        for run in runs(options.orders, options.at_once, options.workers, few=options.few):
+            found, rate, date = asked(run, asks, options.faketime, config, cassette)
             if first is None:
                 first = found
             differing = [] if digest(found) == digest(first) else list(differences(first, found, by_name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -23,6 +24,12 @@ def asked(target: str, headers: Iterable[tuple[str, str]], body: bytes) -> bytes
     lines = (f"{name}: {value}\r\n" for name, value in headers)
     head = f"POST {target} HTTP/1.1\r\nhost: 127.0.0.1\r\n{''.join(lines)}content-length: {len(body)}\r\n\r\n"
     return head.encode() + body
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import rig
-from benchmarks.determinism_asking import ask_all, asked
+from benchmarks.determinism_asking import ask_all, asked, free_port
 
 REPEATS = 20
 HOSTS = ("api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "api.cohere.com", "api.mistral.ai")
@@ -140,18 +141,16 @@ def _spelled(host: str, text: str, stream: bool, most: int, *, tools: bool) -> t
     return "/v1/chat/completions", {"model": model, **body, **given}
 
 
-def recorded(folder: Path, plan: Plan, port: int) -> Path:
-    """The cassette with an answer to each call: recorded, with what recording times are, from a simulator of another seed.
-
-    Takes two ports.
-    """
+def recorded(folder: Path, plan: Plan) -> Path:
+    """The cassette with an answer to each call: recorded, with what recording times are, from a simulator of another seed."""
     cassette = folder / "mix.db"
+    port, door = free_port(), free_port()
     source = rig.ours("upstream", port, "--mode", "simulate", "--speed", "0", "--seed", "4711")
     upstreams = [f"--upstream={host}=http://127.0.0.1:{port}/{host}" for host in HOSTS]
-    recorder = rig.ours("recorder", port + 1, "--mode", "record", "--cassette", str(cassette), *upstreams)
+    recorder = rig.ours("recorder", door, "--mode", "record", "--cassette", str(cassette), *upstreams)
     requests = [request(call) for call in range(plan.calls)]
     with rig.running(source), rig.running(recorder):
-        answers = asyncio.run(ask_all(port + 1, requests, 16))
+        answers = asyncio.run(ask_all(door, requests, 16))
     wrong = [
         answer for answer in answers if answer.status != 200 or answer.header(b"x-llm-simulator-source") != "upstream"
     ]
@@ -160,8 +159,12 @@ def recorded(folder: Path, plan: Plan, port: int) -> Path:
     return cassette
 
 
-def written(folder: Path) -> Path:
-    """The configuration as a file."""
+def written(folder: Path, *, by_order: bool = False) -> Path:
+    """The configuration as a file; `by_order` with a rule for every third call, whichever that is."""
+    config = deepcopy(CONFIG)
+    if by_order:
+        rule = {"name": "third", "when": {"nth": {"every": 3, "by": "calls"}}, "then": {"respond": "I am the third."}}
+        config["scenarios"]["mix"]["rules"].insert(0, rule)
     path = folder / "mix.json"
-    path.write_text(json.dumps(CONFIG))
+    path.write_text(json.dumps(config))
     return path

@@ -31,6 +31,9 @@ PAGES = (
     Page(
         "/admin/config", "The configuration in force; POST takes another one, POST /admin/config/reload the file anew"
     ),
+    Page("/admin/sessions", "The sessions; DELETE /admin/sessions/ID ends one"),
+    Page("/admin/breakers", "Circuit breakers; POST /admin/breakers/UPSTREAM/MODEL/trip or .../reset sets one"),
+    Page("/admin/limits", "What is left of rate limits, by key and model family"),
     Page("/admin/providers", "What is covered, with a check of each dialect"),
 )
 """One for each route of `Admin`; those below /admin ask for the token where one is set."""

@@ -2,57 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import AsyncIterator
 from copy import copy
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from llm_simulator import dialects, tokens
+from llm_simulator import dialects
 from llm_simulator.cassettes.cassette import Cassette, Found
 from llm_simulator.cassettes.key import Matcher
-from llm_simulator.config.settings import Label, Settings, Validation
+from llm_simulator.config.settings import Settings, Validation
 from llm_simulator.dialects import conditions
 from llm_simulator.dialects.base import Dialect
 from llm_simulator.errors import RequestError, SimulatorError
 from llm_simulator.proxy import convert
+from llm_simulator.proxy.answers import immediate, own_headers, relabel, with_headers
 from llm_simulator.proxy.door import Visit
-from llm_simulator.proxy.inflight import Loads
 from llm_simulator.proxy.known import Asked, Known, RawHeaders, Reader
-from llm_simulator.proxy.repeats import Repeats, spelled_times
-from llm_simulator.proxy.replay import Replayed, replay
-from llm_simulator.proxy.saying import condition_of, own_profiles, profile_named, told, with_pings
+from llm_simulator.proxy.replays import Replays
 from llm_simulator.proxy.sessions import Occurrences
+from llm_simulator.proxy.simulating import Simulation
 from llm_simulator.simulator import decide as decisions
 from llm_simulator.simulator.draws import Draw
 from llm_simulator.simulator.shelf import Shelves
 from llm_simulator.telemetry.journal import Entry
-from llm_simulator.types import Answer, Call, Chunk, Condition, Headers, Mode, RawRequest, Reply, Source, Usage, header
+from llm_simulator.types import Answer, Call, Condition, Headers, Mode, RawRequest, Reply, Source
 
 if TYPE_CHECKING:
     from llm_simulator.dialects.base import Shelf
-    from llm_simulator.dialects.pieces import Work
-    from llm_simulator.profiles.profile import ErrorRate, Profile
     from llm_simulator.proxy.forwarding import Forwarding
     from llm_simulator.proxy.guarding import Guard
     from llm_simulator.proxy.sockets import Dialogue
     from llm_simulator.proxy.state import State
-    from llm_simulator.simulator.engine import Engine, Place, Sayer, Simulated
+    from llm_simulator.simulator.engine import Sayer
 
 log = logging.getLogger("llm_simulator.calls")
-
-PREPARED_BYTES = 16 << 20
-"""Body bytes of prepared answers kept; the least recently used ones go first."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    replayed: Replayed
-    usage: Usage | None
-    adapted: str
 
 
 class Performer:
@@ -75,31 +58,9 @@ class Performer:
         self._occurrences = Occurrences()
         self._shelves = Shelves()
         self._strict = settings.validation is Validation.PROVIDER
-        self._profiles = own_profiles(settings)
-        self._profile: Profile | None = None  # of every simulated answer; None: as provider and model have it
-        self._engines: dict[str, Engine] = {}  # by scenario, shared with all variants
-        self._loads = Loads(settings.speed)
-        self._repeats = Repeats()
+        self._simulation = Simulation(settings, self._shelves, self._inner)
         self._recorded_models: set[str] = set()
-        self._prepared: OrderedDict[tuple[int, str, bool], _Prepared] = OrderedDict()
-        self._prepared_bytes = 0
-
-    @cached_property
-    def _engine(self) -> Engine:
-        from llm_simulator.simulator.engine import Engine  # with texts and profiles: a replay does not pay for them
-
-        settings = self._settings
-        if settings.scenario not in self._engines:
-            labelled = settings.label is Label.BODY
-            self._engines[settings.scenario] = Engine(
-                settings.seed,
-                settings.scenario,
-                style=settings.style,
-                labelled=labelled,
-                profiles=self._profiles,
-                providers=settings.providers,
-            )
-        return self._engines[settings.scenario]
+        self._replays = Replays(settings.scenario, settings.speed)
 
     def variant(self, settings: Settings, profile: str = "") -> Performer:
         """One with other settings (scenario, mode, speed, validation); sessions, counts and all that was read are the same.
@@ -108,13 +69,10 @@ class Performer:
             ConfigError: there is no latency profile of that name.
         """
         other = copy(self)
-        other.__dict__.pop("_engine", None)
         other._settings = settings
         other._strict = settings.validation is Validation.PROVIDER
-        other._profile = profile_named(profile, self._profiles) if profile else None
-        other._loads = Loads(settings.speed)
-        other._prepared, other._prepared_bytes = OrderedDict(), 0
-        other._repeats = Repeats()
+        other._simulation = self._simulation.variant(settings, profile, other._inner)
+        other._replays = Replays(settings.scenario, settings.speed)
         if self._forwarding is not None:
             replaces = settings.mode is Mode.RECORD
             other._forwarding = self._forwarding.variant(replace=replaces, scenario=settings.scenario)
@@ -128,8 +86,7 @@ class Performer:
         """
         other = self.variant(settings)
         other._reader = Reader(Matcher(settings.rules))
-        other._profiles = own_profiles(settings)
-        other._engines = {}
+        other._simulation = Simulation(settings, self._shelves, other._inner)
         if other._forwarding is not None:
             other._forwarding = other._forwarding.renewed(settings.upstreams, settings.request_timeout_secs)
         return other
@@ -162,7 +119,14 @@ class Performer:
         return before
 
     async def _draw(self, asked: Asked) -> Draw:
-        return Draw(asked.visit.attempt, await self.counted(asked))
+        alone = self._state is None
+        return Draw(asked.visit.attempt, self.occurrence(asked) if alone else await self.counted(asked))
+
+    def _inner(self, raw: RawRequest) -> tuple[Known, Condition | None]:
+        """A request that another one contains, and what is wrong with it."""
+        known = self._reader.known(raw)
+        problem = known.objection() if self._strict else known.problem()
+        return known, problem or self._stranger(known)
 
     def shelf(self, session: str) -> Shelf:
         """What a session left behind."""
@@ -179,11 +143,6 @@ class Performer:
         self._shelves.forget(sessions)
         if self._cassette is not None:
             self._cassette.end_sessions(sessions)
-
-    async def warm(self, known: Known) -> None:
-        """Loads what counting the call's tokens needs: the first time, and others are served meanwhile."""
-        if _counts_tokens(known.call, known.dialect) and not tokens.loaded(known.call.model):
-            await asyncio.to_thread(tokens.warm, known.call.model)
 
     def read(self, method: str, target: str, headers: RawHeaders, body: bytes) -> Asked:
         """The request, with the call that it makes.
@@ -212,7 +171,7 @@ class Performer:
         problem = known.objection() if self._strict else known.problem()
         if problem is not None:
             return self.refuse(problem, known.call, entry)
-        answer = await self._simulate(asked, entry, say)
+        answer = await self._simulation.answer(asked, entry, await self._draw(asked), say)
         if entry.source != Source.SIMULATOR.value:
             return answer
         entry.source = Source.RESPONSE.value
@@ -221,7 +180,7 @@ class Performer:
     def fail(self, reply: Reply, why: str, entry: Entry) -> Answer:
         """A failure that a scenario asked for, at once."""
         entry.source, entry.note = Source.FAULT.value, why
-        return _immediate(reply, self._headers(Source.FAULT), Source.FAULT)
+        return immediate(reply, self.headers(Source.FAULT), Source.FAULT)
 
     async def miss(self, asked: Asked, entry: Entry) -> Answer:
         """As if it were not recorded."""
@@ -240,7 +199,7 @@ class Performer:
                 stranger = self._stranger(known)
                 if stranger is not None and not await self._recorded(call):
                     return self.refuse(stranger, call, entry)
-                return await self._simulate(asked, entry)
+                return await self._simulation.answer(asked, entry, await self._draw(asked))
             case decisions.Refuse(condition=condition):
                 return self.refuse(condition, call, entry)
             case decisions.Forward(record=record, compare=compare):
@@ -289,27 +248,13 @@ class Performer:
                 stranger = self._stranger(asked.known)
                 if stranger is not None and not await self._recorded(call):
                     return self.tell(stranger, call, entry)
-                return await self._act(asked, entry)
+                return self._simulation.talk(asked, entry, await self._draw(asked))
             case decisions.Refuse(condition=condition):
                 return self.tell(condition, call, entry)
             case decisions.Forward(record=record) if self._forwarding is not None:
                 return await self._forwarding.converse(call, asked.visit, entry, record=record)
             case _:
                 return await self._perform(decision, asked, entry, adapted=False)
-
-    async def _act(self, asked: Asked, entry: Entry) -> Dialogue:
-        from llm_simulator.proxy.dialogues import Acted
-
-        known = asked.known
-        entry.source = Source.SIMULATOR.value
-        draw = await self._draw(asked)
-        place = self._place(asked.session, asked.visit.base_url)
-        talk = self._engine.talk(known.call, known.dialect, known.identity, place)
-
-        def simulate(call: Call, identity: bytes) -> Simulated:
-            return self._engine.simulate(call, known.dialect, identity, draw, at_once=self._settings.speed == 0)
-
-        return Acted(talk, simulate, entry, self._settings.speed)
 
     async def _recorded(self, call: Call) -> bool:
         """Whether the cassette knows the call's model."""
@@ -346,7 +291,7 @@ class Performer:
         if found.exchange.status == 101:
             return self.refuse(_UPGRADE, known.call, entry)
         entry.source, entry.exchange = Source.CASSETTE.value, found.id
-        prepared = self._prepare(known, found, adapted)
+        prepared = self._replays.of(known, found, adapted)
         entry.virtual_ttft, entry.virtual_total = prepared.replayed.ttft, prepared.replayed.total
         if prepared.usage is not None:
             entry.prompt_tokens, entry.completion_tokens = prepared.usage.prompt, prepared.usage.completion
@@ -354,116 +299,8 @@ class Performer:
         entry.adapted = prepared.adapted
         if self._settings.explain:
             entry.note = ", ".join(found.rules) or "byte for byte"
-            answer = _with_headers(answer, (("x-llm-simulator-explain", entry.note),))
+            answer = with_headers(answer, (("x-llm-simulator-explain", entry.note),))
         return answer
-
-    def _prepare(self, known: Known, found: Found, adapted: bool) -> _Prepared:
-        key = (found.id, known.accepted, adapted)
-        prepared = self._prepared.get(key)
-        if prepared is not None:
-            self._prepared.move_to_end(key)
-            return prepared
-        exchange, call, dialect = found.exchange, known.call, known.dialect
-        if adapted:
-            replayed = convert.convert(exchange, call, dialect, speed=self._settings.speed)
-        else:
-            replayed = replay(exchange, known.accepted, speed=self._settings.speed)
-        mine = self._headers(Source.CASSETTE, ("x-llm-simulator-exchange", str(found.id)))
-        answer = replace(_with_headers(replayed.answer, mine), kept=True)
-        usage = convert.recorded_usage(exchange, dialect, call)
-        note = header(answer.headers, "x-llm-simulator-adapted")
-        prepared = _Prepared(Replayed(answer, replayed.ttft, replayed.total, replayed.size), usage, note)
-        self._keep(key, prepared)
-        return prepared
-
-    def _keep(self, key: tuple[int, str, bool], prepared: _Prepared) -> None:
-        if prepared.replayed.size > PREPARED_BYTES // 4:
-            return
-        self._prepared[key] = prepared
-        self._prepared_bytes += prepared.replayed.size
-        while self._prepared_bytes > PREPARED_BYTES or len(self._prepared) > 4096:
-            _, old = self._prepared.popitem(last=False)
-            self._prepared_bytes -= old.replayed.size
-
-    async def _simulate(self, asked: Asked, entry: Entry, say: Sayer | None = None) -> Answer:
-        entry.source = Source.SIMULATOR.value
-        known = asked.known
-        call, identity = known.call, known.identity
-        draw = Draw(asked.visit.attempt, self.occurrence(asked)) if self._state is None else await self._draw(asked)
-        if say is None and (repeat := self._repeats.of(known)) is not None:
-            return repeat.answer(draw, entry)
-        stateful = call.operation in known.dialect.stateful
-        place = self._place(asked.session, asked.visit.base_url) if stateful else None
-        await self.warm(known)
-        work = self._engine.work(call, known.dialect, identity, draw, place)
-        reply = await in_turns(work) if work is not None else None
-        made = self._engine.simulate(
-            call,
-            known.dialect,
-            identity,
-            draw,
-            profile=self._profile,
-            at_once=self._settings.speed == 0,
-            place=place,
-            made=reply,
-            say=say,
-            varies=known.varies,
-        )
-        failure = self._engine.failure(made, known.varies or identity, draw) if say is None else None
-        if failure is not None:
-            return self._fail(failure, made, call, entry)
-        made, ahead = self._loads.entered(made)
-        if self._settings.speed:
-            made = with_pings(made, call)
-        entry.virtual_ttft, entry.virtual_total, entry.profile = made.ttft, made.total, made.profile
-        if made.usage is not None:
-            entry.prompt_tokens, entry.completion_tokens = made.usage.prompt, made.usage.completion
-        extra = list(told(made, call.provider))
-        if stateful or ahead:
-            extra.append(("x-llm-simulator-state", ", ".join(filter(None, ("session" if stateful else "", ahead)))))
-        for warning in made.warnings:
-            extra.append(("x-llm-simulator-warning", warning))
-            log.warning("%s %s: %s", call.provider, call.model, warning)
-        if say is None and work is None and not stateful and self._settings.speed == 0:
-            said = made.answer.headers + self._headers(Source.SIMULATOR, *extra)
-            self._repeats.keep(known, made, said, self._engine.lot(identity))
-        extra += spelled_times(made.ttft, made.total)
-        if made.answer.status < 400:
-            return _with_headers(made.answer, self._headers(Source.SIMULATOR, *extra))
-        entry.source = Source.REFUSAL.value  # what it refers to is not there
-        return replace(_with_headers(made.answer, self._headers(Source.REFUSAL, *extra)), source=Source.REFUSAL)
-
-    def _fail(self, failure: ErrorRate, made: Simulated, call: Call, entry: Entry) -> Answer:
-        """A failure as often as the profile has it, when the answer would have begun."""
-        entry.source, entry.profile = Source.FAULT.value, made.profile
-        entry.virtual_ttft = entry.virtual_total = made.ttft
-        entry.note = failure.condition or f"status {failure.status}"
-        reply = dialects.of(call).refuse(condition_of(failure, call.provider), call)
-        named = (("x-llm-simulator-profile", made.profile), *spelled_times(made.ttft, made.ttft))
-        answer = _immediate(reply, self._headers(Source.FAULT, *named), Source.FAULT)
-        due = 0.0 if self._settings.speed == 0 else made.ttft
-        assert not isinstance(answer.chunks, AsyncIterator)
-        return replace(answer, chunks=tuple(Chunk(due, chunk.data) for chunk in answer.chunks), head_due=due)
-
-    def _place(self, session: str, base_url: str) -> Place:
-        from llm_simulator.simulator.engine import Place, runs_nothing
-
-        shelf = self._shelves.of(session)
-        inner = Place(shelf, runs_nothing, base_url)
-        return Place(shelf, lambda raw: self._run(raw, inner), base_url)
-
-    def _run(self, raw: RawRequest, place: Place) -> Reply:
-        """Answers a request that another one contains, all at once."""
-        known = self._reader.known(raw)
-        call, dialect = known.call, known.dialect
-        problem = known.objection() if self._strict else known.problem()
-        problem = problem or self._stranger(known)
-        problem = problem or (None if call.operation in dialect.simulates else decisions.NOT_SIMULATED)
-        if problem is not None:
-            return dialect.refuse(problem, call)
-        answer = self._engine.simulate(call, dialect, known.identity, at_once=True, place=place).answer
-        assert not isinstance(answer.chunks, AsyncIterator)  # what is simulated is known up front
-        return Reply(answer.status, answer.headers, b"".join(chunk.data for chunk in answer.chunks))
 
     async def _miss(self, call: Call, session: str, entry: Entry) -> Answer:
         entry.note = "not recorded"
@@ -488,7 +325,7 @@ class Performer:
         entry.source = Source.REFUSAL.value
         entry.note = entry.note or condition.name
         reply = dialects.of(call).refuse(condition, call)
-        return _immediate(reply, self._headers(Source.REFUSAL), Source.REFUSAL)
+        return immediate(reply, self.headers(Source.REFUSAL), Source.REFUSAL)
 
     def tell(self, condition: Condition, call: Call, entry: Entry) -> Answer | Dialogue:
         """The refusal of a WebSocket handshake, or what is said once it is accepted."""
@@ -510,14 +347,7 @@ class Performer:
 
     def headers(self, source: Source) -> Headers:
         """What every answer says of itself."""
-        return self._headers(source)
-
-    def _headers(self, source: Source, *more: tuple[str, str]) -> Headers:
-        return (
-            ("x-llm-simulator-source", source.value),
-            ("x-llm-simulator-scenario", self._settings.scenario),
-            *more,
-        )
+        return own_headers(source, self._settings.scenario)
 
 
 _UPGRADE = Condition(
@@ -530,41 +360,3 @@ _UPGRADE = Condition(
 
 def _missed(message: str, extra: object) -> Condition:
     return Condition("cassette_miss", 404, message, code="cassette_miss", retry=False, extra=extra)
-
-
-def _counts_tokens(call: Call, dialect: Dialect) -> bool:
-    return call.operation in dialect.generates or ("embeddings" in dialect.features and call.model != "")
-
-
-async def in_turns(work: Work) -> Reply:
-    """What long work comes to: the loop sees to other clients between its pieces."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            made: Reply = end.value
-            return made
-        await asyncio.sleep(0)
-
-
-def _with_headers(answer: Answer, more: Headers) -> Answer:
-    return Answer(
-        answer.status, answer.headers + more, answer.chunks, answer.end, answer.reason, answer.source, answer.head_due
-    )
-
-
-def relabel(answer: Answer, source: Source) -> Answer:
-    """The answer as one that came from elsewhere."""
-    headers = tuple((n, source.value if n == "x-llm-simulator-source" else v) for n, v in answer.headers)
-    return replace(answer, headers=headers, source=source)
-
-
-def _immediate(reply: Reply, more: Headers, source: Source) -> Answer:
-    """A reply that is due at once; a stream stays one, without a length."""
-    headers = tuple(item for item in reply.headers if item[0].lower() != "content-length")
-    if not isinstance(reply.body, bytes):
-        frames = tuple(Chunk(0.0, frame.data) for frame in reply.body)
-        return Answer(reply.status, (*headers, *more), frames, source=source)
-    chunks = (Chunk(0.0, reply.body),) if reply.body else ()
-    length = ("content-length", str(len(reply.body)))
-    return Answer(reply.status, (*headers, length, *more), chunks, source=source)

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING
 
 from llm_simulator import dialects
 from llm_simulator.config import library
-from llm_simulator.config.settings import Settings, Validation
+from llm_simulator.config.settings import Settings
 from llm_simulator.errors import ConfigError, RequestError, SimulatorError
+from llm_simulator.proxy.answers import relabel
 from llm_simulator.proxy.door import Visit
 from llm_simulator.proxy.known import Asked, Known
-from llm_simulator.proxy.perform import Performer, relabel
+from llm_simulator.proxy.perform import Performer
+from llm_simulator.proxy.scene import SESSIONS_LIMIT, Scene, breaks, condition, labelled
+from llm_simulator.proxy.simulating import warm
 from llm_simulator.simulator.draws import Draw, Lot
 from llm_simulator.telemetry.journal import Entry
 from llm_simulator.types import Answer, Call, Condition, End, Headers, Outcome, Source, header
@@ -33,11 +36,10 @@ if TYPE_CHECKING:
     from llm_simulator.proxy.state import State
     from llm_simulator.simulator.casting import Cast, Playbill
     from llm_simulator.simulator.faults import Fault
-    from llm_simulator.simulator.scenario import Chosen, Rule, Scenario
+    from llm_simulator.simulator.scenario import Chosen, Scenario
 
 log = logging.getLogger("llm_simulator.calls")
 
-SESSIONS_LIMIT = 10_000
 _RETRIES = "x-stainless-retry-count"
 _NOT_HERE = Condition(
     "not_simulated",
@@ -47,60 +49,6 @@ _NOT_HERE = Condition(
     type="not_simulated",
     retry=False,
 )
-
-
-class Scene:
-    """A scenario from its activation on: its clock, the calls of each session, a performer for each rule.
-
-    Activating it again makes a new one, so a call in flight keeps what it began with.
-    """
-
-    def __init__(self, scenario: Scenario, plain: Performer, settings: Settings, now: float, serial: int = 0) -> None:
-        """`serial` tells activations apart where several workers count together.
-
-        Raises:
-            ConfigError: a rule names a latency profile that does not exist.
-        """
-        self.scenario = scenario
-        self.started = now
-        self.serial = serial
-        self._settings = replace(settings, scenario=scenario.name)
-        self.plain = plain.variant(self._settings)
-        self._performers: dict[str, Performer] = {}
-        self._calls: OrderedDict[str, int] = OrderedDict()
-        for rule in scenario.rules:
-            if rule.then.profile:
-                self.performer(rule)  # now: a name that is wrong is not found out by the first call
-
-    def performer(self, rule: Rule) -> Performer:
-        """The one with the settings of a rule."""
-        then = rule.then
-        if not then.varies:
-            return self.plain
-        made = self._performers.get(rule.name)
-        if made is None:
-            base = self._settings
-            strict = (
-                base.validation if then.strict is None else Validation.PROVIDER if then.strict else Validation.LENIENT
-            )
-            speed = base.speed if then.speed is None else then.speed
-            breaker = base.breaker if then.breaker is None else None  # it has passed its rule's
-            settings = replace(base, mode=then.mode or base.mode, speed=speed, validation=strict, breaker=breaker)
-            made = self._performers[rule.name] = self.plain.variant(settings, then.profile)
-        return made
-
-    def counted(self, session: str) -> int:
-        """How many calls of the session came before this one, which is counted now."""
-        before = self._calls.get(session, 0)
-        self._calls[session] = before + 1
-        self._calls.move_to_end(session)
-        if len(self._calls) > SESSIONS_LIMIT:
-            self._calls.popitem(last=False)
-        return before
-
-    def forget(self, session: str) -> None:
-        """Its calls are counted anew."""
-        self._calls.pop(session, None)
 
 
 class Stage:
@@ -188,7 +136,7 @@ class Stage:
         """
         other = Stage(replace(settings, scenario=library.NONE), self._plain.renewed(settings), self._clock, self._state)
         other.initial = settings.scenario
-        library.find(settings.scenario, settings.scenarios)
+        other._begun(settings.scenario)  # all of it is checked now: it will be switched to
         other._serials = self._serials
         if self._active is not None:
             other._active = other._again(self._active)
@@ -215,9 +163,7 @@ class Stage:
         except ConfigError as error:
             raise ConfigError(f"scenario {name!r} is in force: {error}") from error
         assert scenario is not None
-        made = Scene(scenario, self._plain, self._settings, scene.started, scene.serial)
-        made._calls = scene._calls
-        return made
+        return scene.again(scenario, self._plain, self._settings)
 
     async def switch(self, name: str, session: str = "") -> None:
         """`activate` for all workers.
@@ -341,10 +287,10 @@ class Stage:
             return scene.plain.tell(unlisted, asked.known.call, entry)
         asked, chosen = await self._chosen(scene, asked, entry)
         fault, rule = chosen.fault, chosen.rule
-        if fault is not None and (fault.what or fault.status) and not _breaks(fault):
-            told = scene.plain.tell(_condition(fault, asked.known), asked.known.call, entry)
+        if fault is not None and (fault.what or fault.status) and not breaks(fault):
+            told = scene.plain.tell(condition(fault, asked.known), asked.known.call, entry)
             entry.source = Source.FAULT.value
-            return _labelled(relabel(told, Source.FAULT), chosen, entry) if isinstance(told, Answer) else told
+            return labelled(relabel(told, Source.FAULT), chosen, entry) if isinstance(told, Answer) else told
         if fault is not None:
             entry.note = f"fault {fault.name}: WebSockets are not broken or delayed"
             entry.fault = ""
@@ -368,7 +314,7 @@ class Stage:
             answer = scene.plain.refusal(error, asked.known.call, entry)
         if chosen.rule is not None and chosen.rule.then.speed is not None:
             answer = replace(answer, speed=chosen.rule.then.speed)
-        return _labelled(answer, chosen, entry)
+        return labelled(answer, chosen, entry)
 
     async def _chosen(self, scene: Scene, asked: Asked, entry: Entry) -> tuple[Asked, Chosen]:
         """The call with its occurrence counted, and what its scenario says of it."""
@@ -384,7 +330,7 @@ class Stage:
                 self._plain.counted(asked), self._state.step("scene_calls", key, None)
             )
         if scenario.reads_prompt:
-            await self._plain.warm(known)
+            await warm(known)
         situation = Situation(
             known.call,
             known.identity,
@@ -443,8 +389,8 @@ class Stage:
             return await self._performed(scene, chosen, asked, entry)
         from llm_simulator.simulator import faults_broken
 
-        if _breaks(fault):  # what is broken is looked into: not in a content-encoding
-            await self._plain.warm(asked.known)
+        if breaks(fault):  # what is broken is looked into: not in a content-encoding
+            await warm(asked.known)
             plain = Asked(asked.known.unencoded(), asked.visit, asked.session)
             answer = await self._performed(scene, chosen, plain, entry)
             broken = faults_broken.broken(answer, fault, asked.known.call) if answer.status else None
@@ -465,7 +411,7 @@ class Stage:
     def _failed(self, scene: Scene, fault: Fault, known: Known, entry: Entry) -> Answer:
         from llm_simulator.simulator.faults import spelled
 
-        reply = dialects.of(known.call).refuse(_condition(fault, known), known.call)
+        reply = dialects.of(known.call).refuse(condition(fault, known), known.call)
         return scene.plain.fail(spelled(reply, fault, known.call), fault.name, entry)
 
     async def _performed(self, scene: Scene, chosen: Chosen, asked: Asked, entry: Entry) -> Answer:
@@ -496,33 +442,3 @@ class Stage:
         if not scenario:
             return found
         return tuple((name, scenario if name == "x-llm-simulator-scenario" else value) for name, value in found)
-
-
-def _breaks(fault: Fault) -> bool:
-    from llm_simulator.simulator.faults_broken import find
-
-    return bool(fault.what) and find(fault.what) is not None
-
-
-def _condition(fault: Fault, known: Known) -> Condition:
-    from llm_simulator.simulator.faults import condition_of
-
-    return condition_of(fault, known.call)
-
-
-def _labelled(answer: Answer, chosen: Chosen, entry: Entry) -> Answer:
-    """With the rule, the fault and the phase that it is due to. What differs between equal calls stays last (wire)."""
-    if not answer.status:
-        return answer
-    more: list[tuple[str, str]] = []
-    kept = answer.headers
-    if chosen.rule is not None:
-        more.append(("x-llm-simulator-rule", chosen.rule.name))
-    if entry.fault:
-        more.append(("x-llm-simulator-fault", entry.fault))
-    if chosen.state or chosen.bursts:
-        before = header(kept, "x-llm-simulator-state")
-        kept = tuple(item for item in kept if item[0] != "x-llm-simulator-state")
-        phase = f"phase {chosen.phase or 'none'}" if chosen.state else "faults"
-        more.append(("x-llm-simulator-state", f"{before}, {phase}" if before else phase))
-    return replace(answer, headers=(*kept[:-2], *more, *kept[-2:]))

@@ -49,6 +49,7 @@ _STOPPING = "stopping: no new calls, running answers end"
 @click.option("--allow-host", "hosts", multiple=True, help="Host header value to accept beside loopback names")
 @click.option("--allow-origin", "origins", multiple=True, help="web origin that may call from a browser")
 @click.option("--allow-remote", is_flag=True, default=None, help="forward although other machines can reach us")
+@click.option("--watch/--no-watch", default=None, help="take the --config file anew when it changes (default: yes)")
 @click.option("--admin-token", envvar="LLM_SIMULATOR_ADMIN_TOKEN", help="token for /admin")
 def command(
     hosts: tuple[str, ...],

@@ -47,8 +47,8 @@ def run_all(log: Path) -> Results:
     commands = _commands()
     with (
         log.open("w") as written,
-        _serving(written) as lenient,
-        _serving(written, LLM_SIMULATOR__SIMULATION__VALIDATION="provider") as strict,
+        serving_process(written) as lenient,
+        serving_process(written, LLM_SIMULATOR__SIMULATION__VALIDATION="provider") as strict,
         ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool,
     ):
         runs = [
@@ -60,11 +60,11 @@ def run_all(log: Path) -> Results:
 
 
 @contextmanager
-def _serving(log: IO[str], **environ: str) -> Generator[str]:
+def serving_process(log: IO[str], *arguments: str, **environ: str) -> Generator[str]:
     """The base URL of `llm-simulator serve` in a process of its own."""
     port = free_port()
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", str(port), *SERVE], env=_environ(environ), stderr=log, text=True
+        [*COMMAND, "serve", "--port", str(port), *SERVE, *arguments], env=_environ(environ), stderr=log, text=True
     )
     try:
         wait_ready(f"http://127.0.0.1:{port}", process)
@@ -72,6 +72,14 @@ def _serving(log: IO[str], **environ: str) -> Generator[str]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def second_line(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A program of `clients/` in the environment of the second line, run to its end."""
+    command = [_second_line(), str(Environment.SECOND_LINE.folder / program), *arguments]
+    return subprocess.run(
+        command, env=_environ({}), capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=False
+    )
 
 
 def versions() -> Mapping[str, str]:

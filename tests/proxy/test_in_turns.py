@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from llm_simulator.dialects.pieces import Work
-from llm_simulator.proxy.perform import in_turns
+from llm_simulator.proxy.simulating import in_turns
 from llm_simulator.types import Reply
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -55,7 +56,8 @@ How to get one:
 - by name, as a fault of a [scenario](scenarios.md#faults): `then: {fault: anthropic.overloaded}`. It arrives with exactly the
   status, headers and bytes of the catalogue, streamed where it is a stream's. Common names (`rate_limit`, `overloaded`) mean
   that of each provider.
-- **natural**: ✓ where `validation: provider` answers it by itself to a request that deserves it (`--validation provider`).
+- **natural**: ✓ where it is answered by itself: to a request that deserves it under `validation: provider`
+  (`--validation provider`, [errors](errors.md#validation)), or in both levels where what it asks for is not there.
 - network faults by their kind, the last part of their name: `then: {fault: reset_mid_body}`. **door**: at the
   [HTTPS_PROXY door](https-proxy.md#faults-of-the-connection) alone; **nearest**: as near as one who has accepted can come.
 
@@ -84,8 +86,10 @@ def broken() -> list[Entry]:
 
 @cache
 def natural() -> frozenset[str]:
-    """What `validation: provider` answers by itself."""
-    return frozenset(name for _, name, _ in (*NATURAL, *HUGE))
+    """What is answered without being asked for: the tests of `validation: provider`, and what the dialects raise."""
+    dialects = Path(conditions.__file__).parent.glob("*.py")
+    raised = (re.findall(r'raised\(\s*"([a-z]+\.\w+)"', file.read_text(encoding="utf-8")) for file in dialects)
+    return frozenset(name for _, name, _ in (*NATURAL, *HUGE)).union(*raised)
 
 
 # --- asking
@@ -98,7 +102,7 @@ def rule(entry: Entry) -> dict[str, Any]:
 
 
 @contextmanager
-def every_condition() -> Iterator[Server]:
+def every_condition() -> Generator[Server]:
     """A server whose sessions are named after what they meet. The SDK looks up where the results of its batch are."""
     port = free_port()
     batch = {

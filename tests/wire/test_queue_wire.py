@@ -92,7 +92,11 @@ def asked(server: Server, name: str = "openai") -> Got:
 @contextmanager
 def background() -> Generator[Callable[..., Future[Got]]]:
     with ThreadPoolExecutor(8) as pool:
-        yield lambda server, name="openai": pool.submit(asked, server, name)
+
+        def later(server: Server, name: str = "openai") -> Future[Got]:
+            return pool.submit(asked, server, name)
+
+        yield later
 
 
 REFUSED = [("openai", 503), ("anthropic", 529), ("azure", 503), ("gemini", 503), ("cohere", 503)]

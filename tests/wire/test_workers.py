@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import http.client
+import itertools
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import socket
 import tempfile
 from collections import Counter
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -276,6 +278,31 @@ def test_what_one_worker_recorded_all_know(tmp_path: Path) -> None:
         assert len(upstream.asked) == 5
         state = server.get("/admin/cassette")
         assert (state["recordings"], state["recorded"], state["unused"]) == (5, 5, [])
+
+
+def test_a_run_replaces_what_others_recorded_once(tmp_path: Path) -> None:
+    """Mode record: the first call of a key drops the old recordings, whichever worker it meets; the order stays."""
+    numbers = itertools.count()
+
+    def answer(asked: Asked) -> Script:
+        body = json.dumps({"number": next(numbers)}).encode()
+        return Script(headers=(("content-type", "application/json"),), chunks=((0.0, body),), chunked=False)
+
+    old = cassette(tmp_path / "old.db", [recorded(100, "again"), recorded(101, "again")])
+    target = f"/api.openai.com{CHAT}"
+    with standin(answer, None) as upstream:
+        record = ("--mode", "record", "--upstream", f"api.openai.com={upstream.url}")
+        with crewed("--cassette", str(old), *record) as server:
+            for _ in range(8):
+                ask(server.base_url, target, question("again"))
+            with ThreadPoolExecutor(16) as pool:
+                bodies = [question(f"other {number}") for number in range(100)]
+                asked = [pool.submit(ask, server.base_url, target, body) for body in bodies]
+                assert {one.result().status for one in asked} == {200}
+    with crewed("--cassette", str(old), "--mode", "replay") as server:
+        assert server.get("/admin/cassette")["recordings"] == 108
+        played = [ask(server.base_url, CHAT, question("again")).json()["number"] for _ in range(8)]
+        assert played == list(range(8))
 
 
 # --- connections
