@@ -36,9 +36,9 @@ types-capture: setup-test  ## the HTTPS_PROXY door against mitmproxy's types, in
 	python=$$($(BIN)/python tests/wire/door_rig.py) && $(BIN)/mypy --config-file= --strict --allow-untyped-calls \
 	  --cache-dir .mypy_cache/capture --python-executable "$$python" proxy/forward.py
 
-QUICK := $(addprefix --ignore=tests/,wire sdk fidelity conformance)
-unit: setup-test        ## the quick part: no sockets, no SDKs, no recordings of others, no random examples
-	$(BIN)/pytest -q -m "not wire and not shared and not hypothesis" $(QUICK) -n auto $(ARGS)
+QUICK := $(addprefix --ignore=tests/,wire sdk fidelity conformance plugin) --ignore-glob='tests/recorder/test_calibration_*'
+unit: setup-test        ## the quick part: no sockets, no SDKs, no recordings of others, no random examples, no fits
+	$(BIN)/pytest -q -m "not wire and not shared and not hypothesis and not untraced" $(QUICK) -n auto $(ARGS)
 
 compatibility: setup-test ## run every SDK against the server and write docs/compatibility.md
 	PYTHONPATH=tests/wire $(BIN)/python tests/conformance/compatibility.py

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 DATES = ("2019-02-28", "2031-12-31")
 SHOWN = 5
+CONTROLLED = 200
 
 Name = tuple[int, int]
 Found = Mapping[Name, Sequence[Answered]]
@@ -50,13 +51,14 @@ class Run:
 
 
 def runs(orders: int, at_once: Sequence[int], workers: Sequence[int], *, few: bool) -> Iterator[Run]:
-    """All combinations, or with `few` one for each order; the date changes from run to run."""
+    """All combinations, or with `few` one for each order; the date changes with each of the three."""
     if few:
         chosen = [(at + 1, at_once[at % len(at_once)], workers[at % len(workers)]) for at in range(orders)]
     else:
-        chosen = [(order, many, crew) for crew in workers for many in at_once for order in range(1, orders + 1)]
-    for at, (order, many, crew) in enumerate(chosen):
-        yield Run(order, many, crew, DATES[at % 2])
+        chosen = [(order, many, crew) for order in range(1, orders + 1) for many in at_once for crew in workers]
+    for order, many, crew in chosen:
+        place = order - 1 if few else order - 1 + at_once.index(many) + workers.index(crew)
+        yield Run(order, many, crew, DATES[place % 2])
 
 
 def shuffled(asks: Sequence[Ask], order: int) -> list[Ask]:
@@ -223,8 +225,9 @@ def main(arguments: Sequence[str]) -> int:
     print(rig.machine(), plan, _how_dated(options.faketime), sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        config, cassette = written(folder, by_order=options.by_order), recorded(folder, plan)
+        config, cassette = written(folder), recorded(folder, plan)
         wrong = list(_in_process(asks, options.orders, config, cassette))
+        _control(asks[:: len(asks) // CONTROLLED or 1], folder, cassette)
         first: Found | None = None
         print(
             f"{'order':>5} {'at once':>8} {'workers':>8}  {'date of the server':20} {'requests/s':>10}  digest",
@@ -256,6 +259,20 @@ def _in_process(asks: Sequence[Ask], orders: int, config: Path, cassette: Path) 
         flush=True,
     )
     yield from (f"call {name}: due times differ" for name, some in made[0].items() if some != made[1][name])
+
+
+def _control(asks: Sequence[Ask], folder: Path, cassette: Path) -> None:
+    """That a difference is seen: with a rule that goes by the order of the calls.
+
+    Raises:
+        SystemExit: it is not.
+    """
+    config = written(folder, by_order=True)
+    one, other = (asyncio.run(dues(shuffled(asks, order), config, cassette)) for order in (1, 2))
+    seen = sum(some != other[name] for name, some in one.items())
+    print(f"control: a rule for every third call, whichever that is: {seen} of {len(one)} differ", flush=True)
+    if not seen:
+        raise SystemExit("the comparison sees nothing")
 
 
 def _digest_of_dues(found: Mapping[Name, Sequence[bytes]]) -> str:

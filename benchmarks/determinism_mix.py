@@ -165,6 +165,6 @@ def written(folder: Path, *, by_order: bool = False) -> Path:
     if by_order:
         rule = {"name": "third", "when": {"nth": {"every": 3, "by": "calls"}}, "then": {"respond": "I am the third."}}
         config["scenarios"]["mix"]["rules"].insert(0, rule)
-    path = folder / "mix.json"
+    path = folder / ("by_order.json" if by_order else "mix.json")
     path.write_text(json.dumps(config))
     return path

@@ -136,7 +136,7 @@ class SimulationEngine:
         strict = state.settings.validation is Validation.PROVIDER
         problem = known.objection() if strict else known.problem()
         providers = state.settings.providers
-        hidden = providers.hidden if providers is not None else None
+        hidden = providers.hidden if providers is not None and known.call.model else None
         problem = problem or known.stranger(state.settings.models, strict=strict, hidden=hidden)
         draw = Draw(0, state.occurrences.next("", known.identity, 0))
         if problem is None and providers is not None:

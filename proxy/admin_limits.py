@@ -43,8 +43,14 @@ def pages(kit: Kit) -> Mapping[str, Mapping[str, Handler]]:
         if match is None:
             told = "POST /admin/breakers/{upstream}/{model}/trip or .../reset"
             return _json({"error": f"no such page: {request.path[:80]}; there is {told}"}, 404)
+        from llm_simulator.proxy.breakers import Place
+
         upstream, model = unquote(match[1]), unquote(match[2])
-        moved = await kit.tools.breakers.by_hand(match[3], upstream, model, request.query.get("session", ""))
+        breaker, place = kit.server.settings.breaker, Place(upstream, model, request.query.get("session", ""))
+        moved = await kit.tools.breakers.by_hand(match[3], place, breaker.terms if breaker is not None else None)
+        if not moved:
+            told = f"nothing guards {place}: no `breaker` is configured, and no rule of a scenario has made one"
+            return _json({"error": told}, 409)
         return _json({"upstream": upstream, "model": model, "state": moved})
 
     async def limits(_: web.BaseRequest) -> web.Response:

@@ -124,13 +124,15 @@ class Breakers:
 
     # --- by hand
 
-    async def by_hand(self, what: str, upstream: str, model: str, session: str = "") -> str:
-        """`trip`s or `reset`s a breaker; without a session it is that of all, and each session's. The state it is in."""
-        event = steps.TRIP if what == "trip" else steps.RESET
-        places = [Place(upstream, model, session)]
-        if not session:
-            known = [Place.read(key) for key in await self._state.values(MACHINE)]
-            places += [each for each in known if each.session and (each.upstream, each.model) == (upstream, model)]
+    async def by_hand(self, what: str, place: Place, terms: Terms | None) -> str:
+        """`trip`s or `reset`s a breaker; without a session it is that of all, and each session's. The state it is in; ""
+        where there is none: `terms` are those of the server (None: it has no breakers but those of scenarios)."""
+        known = [Place.read(key) for key in await self._state.values(MACHINE)]
+        same = [each for each in known if (each.upstream, each.model) == (place.upstream, place.model)]
+        if terms is None and not same:
+            return ""
+        event = steps.by_hand(what, terms)
+        places = [place, *(each for each in same if each.session and not place.session)]
         results = [await self._step(place, event) for place in places]
         state: str = results[0]["state"]
         return state

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from llm_simulator.cassettes.base import Row
 from llm_simulator.proxy.books import Shared, recorded_by
 from llm_simulator.proxy.link import Link, within
+from llm_simulator.proxy.replicas import TOPIC, Replicas
 from llm_simulator.proxy.state_remote import Remote
 from llm_simulator.telemetry.journal import UNSHOWN, Entry
 from llm_simulator.telemetry.metrics import Metrics
@@ -24,6 +25,7 @@ from llm_simulator.types import JSON, Outcome
 if TYPE_CHECKING:
     from llm_simulator.cassettes.cassette import Cassette
     from llm_simulator.recorder.writer import Recorder
+    from llm_simulator.simulator.shelf import Shelves
     from llm_simulator.telemetry.observer import Observer
 
 log = logging.getLogger("llm_simulator.workers")
@@ -81,13 +83,18 @@ class Crew:
         """What tells this process apart from its predecessors of the same number."""
         return f"w{self.number}.{os.getpid()}"
 
-    def enlist(self, observer: Observer, cassette: Cassette | None, recorder: Recorder | None) -> None:
-        """From now on their counts and positions are common to all workers."""
+    async def enlist(
+        self, observer: Observer, cassette: Cassette | None, recorder: Recorder | None, shelves: Shelves
+    ) -> None:
+        """From now on their counts, positions and objects are common to all workers."""
         self._observer, self._recorder = observer, recorder
         observer.keep = self._keep
         if cassette is not None:
             cassette.shared = _Order(self, cassette)
             self.state.subscribe("recorded", cassette.shared.heard)
+        replicas = Replicas(self.number, self.state, shelves)
+        self.state.subscribe(TOPIC, replicas.heard)
+        replicas.load(await self._link.ask("shelves"))
 
     async def leave(self) -> None:
         """Says the last that there is to say, sees that it has arrived, and goes."""

@@ -17,9 +17,12 @@ from llm_simulator.proxy.link import Link, within
 from llm_simulator.proxy.machines import MACHINES
 from llm_simulator.proxy.metrics_port import MetricsPort
 from llm_simulator.proxy.pacer import LATENESS_BUCKETS
+from llm_simulator.proxy.replicas import TOPIC as OBJECTS
+from llm_simulator.proxy.replicas import contents, learn
 from llm_simulator.proxy.state import Embedded
 from llm_simulator.proxy.turnstile import TOPIC as SLOTS
 from llm_simulator.proxy.turnstile import dropped
+from llm_simulator.simulator.shelf import Shelves
 from llm_simulator.telemetry.figures import Figures, added, counters
 from llm_simulator.telemetry.observer import Observer
 
@@ -46,6 +49,7 @@ class Keeper:
         self._freed: set[asyncio.Task[None]] = set()
         self._joined = 0
         self._played: set[int] = set()
+        self._shelves = Shelves()
         self._nobody = asyncio.Event()
         self._nobody.set()
         metrics = self.observer.metrics
@@ -77,9 +81,11 @@ class Keeper:
             case "values":
                 return self.state.values(*arguments)
             case "forget":
-                return self.state.forget_at_once(*arguments)
+                return self._forget(*arguments)
             case "publish":
                 return self._publish(*arguments)
+            case "shelves":
+                return contents(self._shelves)
             case "workers":
                 return sorted(self._workers.values())
             case "metrics" | "calls" | "summary" | "recorded" | "played":
@@ -110,7 +116,13 @@ class Keeper:
         if not self._links:
             self._nobody.set()
 
+    def _forget(self, sessions: list[str]) -> None:
+        self.state.forget_at_once(sessions)
+        self._shelves.forget(frozenset(sessions))
+
     async def _publish(self, topic: str, message: Any) -> None:
+        if topic == OBJECTS:
+            learn(self._shelves, message[1])  # for those who come later
         asked = (within(HEARD_SECONDS, link.ask("heard", topic, message)) for link in self._links)
         heard = await asyncio.gather(*asked)
         if not all(heard):

@@ -41,14 +41,18 @@ class Link(asyncio.Protocol):
     # --- saying
 
     def ask(self, what: str, *arguments: Any) -> asyncio.Future[Any]:
-        """A question; the future holds the answer, or StateError where there is nobody who answers."""
+        """A question; the future holds the answer, or StateError where there is nobody who answers.
+
+        Raises:
+            ValueError: what is asked is no JSON (bytes and tuples may be in it), or nested too deeply.
+        """
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._transport is None:
             future.set_exception(StateError(GONE))
             return future
         self._number += 1
-        self._asked[self._number] = future
         self._send((self._number, what, arguments))
+        self._asked[self._number] = future
         return future
 
     def tell(self, what: str, *arguments: Any) -> None:

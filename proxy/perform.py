@@ -56,9 +56,9 @@ class Performer:
         self._forwarding = forwarding
         self._reader = Reader(Matcher(settings.rules))
         self._occurrences = Occurrences()
-        self._shelves = Shelves()
+        self.shelves = Shelves()
         self._strict = settings.validation is Validation.PROVIDER
-        self._simulation = Simulation(settings, self._shelves, self._inner)
+        self._simulation = Simulation(settings, self.shelves, self._inner)
         self._recorded_models: set[str] = set()
         self._replays = Replays(settings.scenario, settings.speed)
 
@@ -86,7 +86,7 @@ class Performer:
         """
         other = self.variant(settings)
         other._reader = Reader(Matcher(settings.rules))
-        other._simulation = Simulation(settings, self._shelves, other._inner)
+        other._simulation = Simulation(settings, self.shelves, other._inner)
         if other._forwarding is not None:
             other._forwarding = other._forwarding.renewed(settings.upstreams, settings.request_timeout_secs)
         return other
@@ -94,7 +94,8 @@ class Performer:
     def _stranger(self, known: Known) -> Condition | None:
         """The refusal of a model that is not there."""
         providers = self._settings.providers
-        hidden = providers.hidden if providers is not None and providers.hides else None
+        hides = providers is not None and providers.hides and known.call.model
+        hidden = providers.hidden if providers is not None and hides else None
         return known.stranger(self._settings.models, strict=self._strict, hidden=hidden)
 
     def unlisted(self, known: Known) -> Condition | None:
@@ -130,17 +131,17 @@ class Performer:
 
     def shelf(self, session: str) -> Shelf:
         """What a session left behind."""
-        return self._shelves.of(session)
+        return self.shelves.of(session)
 
     def sessions(self) -> set[str]:
         """Those that this process counts calls of, or keeps a shelf of."""
         played = self._cassette.sessions() if self._cassette is not None else ()
-        return self._occurrences.sessions().union(self._shelves.sessions(), played)
+        return self._occurrences.sessions().union(self.shelves.sessions(), played)
 
     def end_sessions(self, sessions: frozenset[str]) -> None:
         """Keeps nothing of them any more."""
         self._occurrences.forget(sessions)
-        self._shelves.forget(sessions)
+        self.shelves.forget(sessions)
         if self._cassette is not None:
             self._cassette.end_sessions(sessions)
 
@@ -194,6 +195,8 @@ class Performer:
         match decision:
             case decisions.Replay(found=hit):
                 self._retain(known, hit, asked.session)
+                if self.shelves.settle is not None:
+                    await self.shelves.settle()
                 return self._replay(known, hit, adapted, entry)
             case decisions.Simulate():
                 stranger = self._stranger(known)
@@ -285,7 +288,7 @@ class Performer:
         if self._settings.mode is Mode.AUTO and call.operation in dialect.stateful & dialect.generates:
             completion = convert.recorded_completion(found.exchange, dialect, call)
             if completion is not None:
-                dialect.retain(call, completion, self._shelves.of(session))
+                dialect.retain(call, completion, self.shelves.of(session))
 
     def _replay(self, known: Known, found: Found, adapted: bool, entry: Entry) -> Answer:
         if found.exchange.status == 101:

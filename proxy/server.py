@@ -22,6 +22,7 @@ from llm_simulator.cassettes.key import MATCHER_VERSION
 from llm_simulator.config.checks import check
 from llm_simulator.config.settings import Settings
 from llm_simulator.dialects.resolve import PROVIDER_HOSTS
+from llm_simulator.errors import ConfigError
 from llm_simulator.proxy import egress, listening
 from llm_simulator.proxy.admin import Admin
 from llm_simulator.proxy.admin_limits import pages
@@ -130,7 +131,7 @@ class Server:
         performer.guard = kit
         stage = Stage(settings, performer, state=common)
         if crew is not None:
-            crew.enlist(observer, cassette, recorder)
+            await crew.enlist(observer, cassette, recorder, performer.shelves)
         admin = Admin(settings, cassette, observer, recorder, stage, crew.books if crew is not None else None)
         service = Service(settings, stage, admin, observer, Wire(pacer, settings.speed), redactor.text, door, turns)
         server = cls(settings, cassette, recorder, forwarding, observer, admin, service, stage, state, crew)
@@ -290,15 +291,16 @@ def _forwarding(settings: Settings, recorder: Recorder | None) -> Forwarding | N
 
 
 def _traces(settings: Settings) -> Traces | None:
-    """
-    Raises:
-        ConfigError: the extra `otel` is not installed.
-    """
+    """None where none are wanted, and, with a warning, where the extra `otel` is not installed."""
     if not settings.otlp_endpoint:
         return None
     from llm_simulator.telemetry.traces import Traces
 
-    return Traces.to(settings.otlp_endpoint, settings.otlp_protocol, __version__, PROVIDER_HOSTS)
+    try:
+        return Traces.to(settings.otlp_endpoint, settings.otlp_protocol, __version__, PROVIDER_HOSTS)
+    except ConfigError as error:
+        log.warning("no traces: %s", error)
+        return None
 
 
 def _stores(settings: Settings) -> frozenset[str]:

@@ -128,6 +128,8 @@ class Simulation:
             say=say,
             varies=known.varies,
         )
+        if stateful and self._shelves.settle is not None:
+            await self._shelves.settle()
         return made, say is None and work is None and not stateful
 
     def _told(self, made: Simulated, known: Known, ahead: str) -> Headers:

@@ -47,6 +47,7 @@ class Turnstile:
         self._waiting: dict[str, asyncio.Future[bool]] = {}
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
+        self._closing = False
         state.subscribe(TOPIC, self._heard)
 
     @property
@@ -69,7 +70,7 @@ class Turnstile:
             started = self._loop.time()
             await asyncio.sleep(0)  # a timeout needs a task around it (proxy/lane.py)
             async with asyncio.timeout(timeout):
-                admitted = await turn
+                admitted = await turn if not self._closing else False
         except TimeoutError:
             self.leave(Pass(key, ticket))
             return No.TIMEOUT
@@ -102,7 +103,8 @@ class Turnstile:
                 turn.set_result(True)
 
     def close(self) -> None:
-        """Whoever waits is refused at once."""
+        """Whoever waits is refused at once, and whoever would have to."""
+        self._closing = True
         for turn in self._waiting.values():
             if not turn.done():
                 turn.set_result(False)

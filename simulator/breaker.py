@@ -34,6 +34,12 @@ class Breaking:
     terms: Terms
     all: bool = False
 
+    def as_json(self) -> dict[str, JSON]:
+        """As it is written."""
+        failures, successes, timeout, probes = self.terms.spelled()
+        named = {"failures": failures, "successes": successes, "timeout_secs": timeout, "probes": probes}
+        return {**named, "guards": "all" if self.all else "forwarded"}
+
 
 def check(terms: Terms) -> JSON:
     """May a call go through?"""
@@ -45,8 +51,13 @@ def record(terms: Terms, success: bool | None, number: int) -> JSON:
     return {"do": "record", "terms": terms.spelled(), "success": success, "number": number}
 
 
-TRIP: JSON = {"do": "trip"}
-RESET: JSON = {"do": "reset"}
+def by_hand(what: str, terms: Terms | None = None) -> JSON:
+    """`trip` or `reset`, whatever it has counted; without terms they are those that it had."""
+    return {"do": what} if terms is None else {"do": what, "terms": terms.spelled()}
+
+
+TRIP: JSON = by_hand("trip")
+RESET: JSON = by_hand("reset")
 
 
 def step(value: JSON, event: JSON, now: float) -> tuple[JSON, JSON]:

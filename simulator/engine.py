@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from llm_simulator.dialects import limits
@@ -78,7 +78,7 @@ class Simulated:
     completion: Completion | None = None
     by: str = ""
     timed: Profile | None = None
-    timing: Timing | None = None
+    timing: Timing | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from llm_simulator.dialects.condition_values import key_of
 from llm_simulator.simulator.faults import Fault, condition_of
-from llm_simulator.types import Call, Condition
+from llm_simulator.types import JSON, Call, Condition
 
 
 class KeyState(Enum):
@@ -76,6 +76,12 @@ class KeyRules:
 
     open: bool
     listed: tuple[tuple[str, KeyState], ...] = ()
+
+    def as_json(self) -> dict[str, JSON]:
+        """As an operator may see it: how many keys of each state, and none of them."""
+        states = [state.value for _, state in self.listed]
+        policy = "any" if self.open else "listed"
+        return {"policy": policy, "listed": {state: states.count(state) for state in dict.fromkeys(states)}}
 
     def made(self, environ: Mapping[str, str]) -> Keys:
         """The policy with the values of the variables. One that is not set names no key."""

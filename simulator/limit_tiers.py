@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
+
+from llm_simulator.types import JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +84,25 @@ def family(provider: str, model: str) -> str:
     if pattern is not None and (found := pattern.match(name)):
         return f"claude-{found[1]}-{found[2]}" if found[1] else f"claude-{found[4]}-{found[3]}"
     return _SNAPSHOT.sub("", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What is said under one key: a provider's tier, and numbers that stand in for the tier's (-1: no limit)."""
+
+    tier: str = ""
+    limits: Limits = field(default_factory=Limits)
+
+    def as_json(self) -> dict[str, JSON]:
+        """As it is written: only what is given."""
+        given = {item.name: getattr(self.limits, item.name) for item in fields(Limits)}
+        numbers = {name: "none" if value == -1 else value for name, value in given.items() if value is not None}
+        return {"tier": self.tier, **numbers} if self.tier else numbers
+
+    def over(self, below: Limits, provider: str) -> Limits:
+        """Laid over what is said less particularly."""
+        named = tier(provider, self.tier) if self.tier else None
+        base = below if named is None else named
+        given = {item.name: getattr(self.limits, item.name) for item in fields(Limits)}
+        both = {name: getattr(base, name) if value is None else value for name, value in given.items()}
+        return Limits(**{name: None if value == -1 else value for name, value in both.items()})

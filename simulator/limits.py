@@ -46,16 +46,23 @@ _DUE, _WHO, _COSTS = 0, 1, 2
 
 @dataclass(slots=True)
 class _Line:
-    """The value of one key as it is now: what each bucket holds, who was told to come back (in the order of their turns), and
-    what is set aside for all of them together."""
+    """The value of one key as it is now: what each bucket holds and may hold at most, who was told to come back (in the order
+    of their turns), and what is set aside for all of them together."""
 
     now: float
     levels: dict[str, float]
+    most: dict[str, float]
     places: list[_Place]
     aside: dict[str, float]
 
     def packed(self) -> JSON:
-        return {"at": self.now, "levels": self.levels, "places": self.places, "aside": self.aside}
+        return {
+            "at": self.now,
+            "levels": self.levels,
+            "most": self.most,
+            "places": self.places,
+            "aside": self.aside,
+        }
 
     def add(self, place: _Place) -> None:
         insort(self.places, place, key=itemgetter(_DUE))
@@ -118,13 +125,15 @@ def _spelled(buckets: list[Bucket]) -> list[Any]:
 
 def _unpacked(value: JSON, buckets: list[Bucket], now: float) -> _Line:
     """The value as it is now: refilled, and without the places whose time is over."""
-    old: dict[str, Any] = value or {"at": now, "levels": {}, "places": [], "aside": {}}
+    old: dict[str, Any] = value or {"at": now, "levels": {}, "most": {}, "places": [], "aside": {}}
     levels: dict[str, float] = dict(old["levels"])
+    most: dict[str, float] = dict(old["most"])
     passed = max(0.0, now - old["at"])
     for bucket in buckets:
-        before = levels.get(bucket.name, bucket.limit)
+        before = levels.get(bucket.name, bucket.limit) + bucket.limit - most.get(bucket.name, bucket.limit)
+        most[bucket.name] = bucket.limit  # of another one, set since then, as much is used as was of the former
         levels[bucket.name] = min(bucket.limit, before + passed * bucket.rate)
-    line = _Line(now, levels, list(old["places"]), dict(old["aside"]))
+    line = _Line(now, levels, most, list(old["places"]), dict(old["aside"]))
     line.lapse()
     return line
 

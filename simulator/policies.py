@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from llm_simulator.dialects.rate_limits import DAY, INPUT, OUTPUT, REQUESTS, TOKENS, Standing, Window
-from llm_simulator.simulator.limit_tiers import Limits, tier
+from llm_simulator.simulator.limit_tiers import Allowed, Limits
 from llm_simulator.simulator.limits import Bucket
 from llm_simulator.simulator.providers import Entry, Kind, names_of
 from llm_simulator.types import JSON, Call, Usage
@@ -18,22 +18,6 @@ _KEPT = 4096
 _CHARACTERS = 4  # of a token, as OpenAI estimates a request before it reads it (seen in recorded headers)
 _FRAME = 3
 _MOST = ("max_completion_tokens", "max_tokens", "max_output_tokens", "maxOutputTokens")
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """What is said under one key: a provider's tier, and numbers that stand in for the tier's (-1: no limit)."""
-
-    tier: str = ""
-    limits: Limits = field(default_factory=Limits)
-
-    def over(self, below: Limits, provider: str) -> Limits:
-        """Laid over what is said less particularly."""
-        named = tier(provider, self.tier) if self.tier else None
-        base = below if named is None else named
-        given = {item.name: getattr(self.limits, item.name) for item in fields(Limits)}
-        both = {name: getattr(base, name) if value is None else value for name, value in given.items()}
-        return Limits(**{name: None if value == -1 else value for name, value in both.items()})
 
 
 @dataclass(frozen=True)
@@ -52,6 +36,10 @@ class LimitRules:
             self._known[key] = self._find(provider, model)
         return self._known[key]
 
+    def as_json(self) -> dict[str, JSON]:
+        """As it is written."""
+        return {entry.key: allowed.as_json() for entry, allowed in self.entries}
+
     def _find(self, provider: str, model: str) -> Limits | None:
         names = names_of(provider, model)
         found = Limits()
@@ -59,6 +47,13 @@ class LimitRules:
             if entry.fits(provider, names):
                 found = allowed.over(found, provider)
         return found if found != Limits() else None
+
+
+def together(entries: Iterable[Entry], own: LimitRules | None) -> LimitRules | None:
+    """The rules of a section of their own, over what is said of limits under models and providers; None: nothing is."""
+    others = tuple((entry, entry.limits) for entry in entries if entry.limits is not None)
+    both = (*others, *(own.entries if own is not None else ()))
+    return LimitRules(both) if both else None
 
 
 def rules(given: Mapping[str, Allowed], kinds: Mapping[str, Kind]) -> LimitRules:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llm_simulator.profiles.overlay import Overlay
     from llm_simulator.profiles.profile import Profile
     from llm_simulator.simulator.faults import Fault
+    from llm_simulator.simulator.limit_tiers import Allowed
     from llm_simulator.simulator.style import Style
 
 PURPOSE = "errors"
@@ -57,6 +58,7 @@ class Entry:
     errors: tuple[Chanced, ...] = ()
     style: Style | None = None
     labelled: bool | None = None
+    limits: Allowed | None = None
 
     def fits(self, provider: str, names: tuple[str, ...]) -> bool:
         match self.kind:

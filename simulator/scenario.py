@@ -17,7 +17,7 @@ from llm_simulator.types import Mode
 
 if TYPE_CHECKING:
     from llm_simulator.simulator.breaker import Terms
-    from llm_simulator.simulator.policies import Allowed
+    from llm_simulator.simulator.limit_tiers import Allowed
     from llm_simulator.simulator.scenario_respond import Script
 
 

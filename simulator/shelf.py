@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from llm_simulator.errors import SimulatorError
 from llm_simulator.types import JSON
@@ -22,9 +24,13 @@ class ShelfFullError(SimulatorError):
 class MemoryShelf:
     """The objects of one session, in order of creation (`dialects.base.Shelf`)."""
 
-    def __init__(self, limit: int = SESSION_BYTES) -> None:
+    def __init__(
+        self, limit: int = SESSION_BYTES, changed: Callable[[str, str, JSON], None] = lambda kind, identity, value: None
+    ) -> None:
+        """`changed` is told of every object that is put, or removed (value None)."""
         self._kinds: dict[str, dict[str, tuple[JSON, int]]] = {}
         self._limit = limit
+        self._changed = changed
         self.bytes = 0
 
     def get(self, kind: str, identity: str) -> JSON:
@@ -32,6 +38,18 @@ class MemoryShelf:
         return found[0] if found else None
 
     def put(self, kind: str, identity: str, value: JSON) -> None:
+        self.learn(kind, identity, value)
+        self._changed(kind, identity, value)
+
+    def learn(self, kind: str, identity: str, value: JSON) -> None:
+        """Puts, or with None removes, what was changed elsewhere.
+
+        Raises:
+            ShelfFullError: the session keeps too much.
+        """
+        if value is None:
+            self._take(kind, identity)
+            return
         objects = self._kinds.setdefault(kind, {})
         before = objects[identity][1] if identity in objects else 0
         size = _size(value)
@@ -44,30 +62,48 @@ class MemoryShelf:
         self.bytes += size - before
 
     def remove(self, kind: str, identity: str) -> bool:
+        there = self._take(kind, identity)
+        if there:
+            self._changed(kind, identity, None)
+        return there
+
+    def _take(self, kind: str, identity: str) -> bool:
         gone = self._kinds.get(kind, {}).pop(identity, None)
         if gone is None:
             return False
         self.bytes -= gone[1]
         return True
 
+    def everything(self) -> Iterator[tuple[str, str, JSON]]:
+        """(kind, id, object)."""
+        for kind, objects in self._kinds.items():
+            yield from ((kind, identity, value) for identity, (value, _) in objects.items())
+
     def all(self, kind: str) -> tuple[tuple[str, JSON], ...]:
         return tuple((identity, value) for identity, (value, _) in self._kinds.get(kind, {}).items())
 
 
 class Shelves:
-    """A shelf per session; the sessions that were not used for longest go when there are too many or they keep too much."""
+    """A shelf per session; the sessions that were not used for longest go when there are too many or they keep too much.
+
+    Several workers each have all of them: `changed` is told of each change (session, kind, id, value) that is made here, and
+    once `settle` returns, all know of those.
+    """
 
     def __init__(self, sessions: int = SESSIONS_LIMIT, total: int = TOTAL_BYTES) -> None:
         self._shelves: OrderedDict[str, MemoryShelf] = OrderedDict()
         self._sessions = sessions
         self._total = total
+        self.changed: Callable[[str, str, str, JSON], None] | None = None
+        self.settle: Callable[[], Awaitable[None]] | None = None
 
     def of(self, session: str) -> MemoryShelf:
         """The session's shelf: the same one as long as it is kept."""
         shelf = self._shelves.get(session)
         if shelf is None:
             self._trim()
-            shelf = self._shelves[session] = MemoryShelf()
+            made = MemoryShelf() if self.changed is None else MemoryShelf(changed=partial(self.changed, session))
+            shelf = self._shelves[session] = made
         self._shelves.move_to_end(session)
         return shelf
 

@@ -20,8 +20,8 @@ def _workers(settings: Settings) -> str:
 
 
 def _tracing(settings: Settings) -> str:
-    missing = settings.otlp_endpoint and find_spec("opentelemetry") is None
-    return "pip install 'llm-simulator[otel]' sends traces" if missing else ""
+    there = find_spec("opentelemetry") is not None and find_spec("opentelemetry.sdk") is not None
+    return "pip install 'llm-simulator[otel]' sends traces" if settings.otlp_endpoint and not there else ""
 
 
 def _queue(settings: Settings) -> str:

@@ -20,8 +20,8 @@ from llm_simulator.config.section import Section
 from llm_simulator.dialects import PROVIDER_HOSTS
 from llm_simulator.simulator.breaker import Breaking, Terms
 from llm_simulator.simulator.keys import KeyRules, KeyState, digest
-from llm_simulator.simulator.limit_tiers import TIERS, Limits, tier
-from llm_simulator.simulator.policies import Allowed, LimitRules, rules
+from llm_simulator.simulator.limit_tiers import TIERS, Allowed, Limits, tier
+from llm_simulator.simulator.policies import LimitRules, rules
 from llm_simulator.simulator.providers import Kind, kind_of
 from llm_simulator.types import JSON
 
@@ -98,7 +98,7 @@ class BreakerSection(Section):
     probes: Annotated[int, Field(ge=1)] = Field(
         default=1, description="calls let through at once while it is half-open"
     )
-    on: Literal["forwarded", "all"] = Field(
+    guards: Literal["forwarded", "all"] = Field(
         default="forwarded",
         description="forwarded: only what goes to an upstream; all: simulated and replayed calls, too",
     )
@@ -190,7 +190,7 @@ def breaker_of(given: Any) -> Breaking | None:
     if given is None or given is False:
         return None
     section = BreakerSection.model_validate(given)
-    return Breaking(section.made, section.on == "all")
+    return Breaking(section.made, section.guards == "all")
 
 
 def keys_of(given: Any) -> KeyRules | None:

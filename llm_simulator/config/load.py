@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from llm_simulator.config.problems import Problem
     from llm_simulator.config.reading import Document
     from llm_simulator.config.schema import File
+    from llm_simulator.simulator.providers import Providers
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -169,11 +170,11 @@ def _validated(
             for variable in texts:  # what looks like a number is meant as it stands
                 put(values, variable, variable.text)
             continue
-        rest = deepcopy(rest) if rest is values else rest
+        rest, gone_before = deepcopy(rest) if rest is values else rest, frozenset(left_out)
         for problem in wrong:
             place = place_of(problem)
-            emptied = problem["input"] in ({}, []) and any(gone[:-1] == place for gone in left_out)  # by us
-            if not emptied and not any(place[: len(gone)] == gone for gone in left_out):
+            emptied = problem["input"] in ({}, []) and any(gone[:-1] == place for gone in gone_before)  # by us
+            if not emptied and not any(place[: len(gone)] == gone for gone in gone_before):
                 found.append(spell(problem))
             left_out.add(_without(rest, place))
     return None, found, frozenset(left_out)
@@ -188,13 +189,9 @@ def _without(values: dict[str, Any], place: Place) -> Place:
     """Takes out what stands at a place (where nothing does, what is around it); the place that is gone."""
     around: list[Any] = [values]
     for part in place:
-        inner = around[-1]
-        fits = (isinstance(inner, dict) and part in inner) or (
-            isinstance(inner, list) and isinstance(part, int) and part < len(inner)
-        )
-        if not fits:
+        if not _holds(around[-1], part):
             break
-        around.append(inner[part])
+        around.append(around[-1][part])
     depth = len(around) - 1
     while depth and isinstance(around[depth - 1], list):
         depth -= 1  # an item would move those behind it
@@ -203,6 +200,12 @@ def _without(values: dict[str, Any], place: Place) -> Place:
         return ()
     around[depth - 1].pop(place[depth - 1], None)
     return place[:depth]
+
+
+def _holds(value: Any, part: int | str) -> bool:
+    if isinstance(value, list):
+        return isinstance(part, int) and part < len(value)
+    return isinstance(value, dict) and part in value
 
 
 def settings_of(file: File, values: Mapping[str, Any]) -> Settings:
@@ -222,7 +225,7 @@ def settings_of(file: File, values: Mapping[str, Any]) -> Settings:
         seed=file.simulation.seed if file.simulation.deterministic else secrets.randbits(64),
         speed=file.simulation.speed,
         validation=Validation(file.simulation.validation),
-        models=(*file.simulation.models, *(providers.models if providers else ())),
+        models=(*file.simulation.models, *_named(providers)),
         profiles=file.simulation.profiles,
         providers=providers,
         style=Style(**file.simulation.style.model_dump()),
@@ -257,6 +260,14 @@ def settings_of(file: File, values: Mapping[str, Any]) -> Settings:
         scenario=file.scenario,
         scenarios=file.scenarios,
     )
+
+
+def _named(providers: Providers | None) -> tuple[str, ...]:
+    if providers is None:
+        return ()
+    from llm_simulator.config.provider_fields import added
+
+    return added(providers)
 
 
 def with_flags(settings: Settings, **flags: Any) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -93,9 +94,13 @@ def _unknown(place: Place, model: type[BaseModel]) -> str:
 
 
 def spelled_place(place: Sequence[int | str]) -> str:
-    """`server.port`, `rules[0].when`; a name that holds a dot is quoted."""
-    spelled = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-    return spelled.lstrip(".") or "the whole"
+    """`server.port`, `rules[0].when`; a name that would not be seen for what it is is quoted."""
+    spelled = "".join(f"[{part}]" if isinstance(part, int) else f".{_seen(part)}" for part in place)
+    return spelled.removeprefix(".") or "the whole"
+
+
+def _seen(name: str) -> str:
+    return name if name and name.isprintable() and name == name.strip() else json.dumps(name)
 
 
 def shown(place: Place, value: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from llm_simulator.config.limits_fields import LimitSection
 from llm_simulator.config.scenario_fields import Seconds, is_kind
 from llm_simulator.config.section import Section
 from llm_simulator.config.style_fields import StyleSection
@@ -142,6 +143,7 @@ class ProviderSection(Section):
     latency: LatencySection | None = Field(default=None, description="how long simulated answers take")
     errors: Errors = Field(default_factory=dict, description="name of an error -> how often it comes")
     response: SpokenSection | None = Field(default=None, description="how simulated answers sound")
+    limits: LimitSection | None = Field(default=None, description="rate limits: a tier, or numbers (docs/limits.md)")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -159,6 +161,7 @@ class ProviderSection(Section):
             errors=tuple(error.chanced(name) for name, error in self.errors.items()),
             style=Style(**response.style.model_dump()) if response.style else None,
             labelled=None if response.label is None else response.label == "body",
+            limits=self.limits.made if self.limits else None,
         )
 
 
@@ -196,6 +199,13 @@ def together(entries: tuple[Entry, ...], errors: tuple[Chanced, ...], given: Map
     if errors:
         entries = (Entry("", Kind.ALL, errors=errors), *entries)
     return Providers(entries, given) if entries else None
+
+
+def added(providers: Providers) -> tuple[str, ...]:
+    """The models that are named and that no provider has: who is configured is there."""
+    from llm_simulator.dialects.known_models import familiar
+
+    return tuple(name for name in providers.models if not familiar(name))
 
 
 def notes(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

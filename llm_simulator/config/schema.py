@@ -17,7 +17,7 @@ from llm_simulator.config.telemetry_fields import TelemetrySection
 
 if TYPE_CHECKING:
     from llm_simulator.simulator.policies import LimitRules
-    from llm_simulator.simulator.providers import Providers
+    from llm_simulator.simulator.providers import Entry, Providers
 
 
 class ServerSection(Section):
@@ -261,8 +261,13 @@ class File(Section):
 
     @property
     def rules(self) -> LimitRules | None:
-        """What `limits` came to."""
-        return cast("LimitRules | None", self.limits or None)
+        """What is said of limits: in `limits`, and under models and providers."""
+        if not self.limits and not self.providers:
+            return None
+        from llm_simulator.simulator.policies import together
+
+        entries = cast("tuple[Entry, ...]", self.providers)
+        return together(entries or (), cast("LimitRules | None", self.limits or None))
 
     def providers_made(self, given: Mapping[str, Any]) -> Providers | None:
         """What it says of providers and models; `given` is how it says it."""

@@ -47,7 +47,14 @@ def sections(settings: Settings) -> dict[str, JSON]:
             "models": list(settings.models),
             "profiles": list(settings.profiles),
             "style": asdict(settings.style),
-            "concurrency": {"max_concurrent_requests": settings.max_concurrent, "queue_size": settings.queue_size},
+            "concurrency": {
+                "max_concurrent_requests": settings.max_concurrent,
+                "queue_size": settings.queue_size,
+                "providers": {
+                    name: {"max_concurrent_requests": line.most, "queue_size": line.waiting}
+                    for name, line in settings.lines.items()
+                },
+            },
         },
         "response": {"label": settings.label.value},
         "providers": said.get("providers", {}),
@@ -65,6 +72,9 @@ def sections(settings: Settings) -> dict[str, JSON]:
             "explain": settings.explain,
         },
         "upstreams": dict(settings.upstreams),
+        "limits": settings.limits.as_json() if settings.limits is not None else {},
+        "breaker": settings.breaker.as_json() if settings.breaker is not None else False,
+        "keys": settings.keys.as_json() if settings.keys is not None else {"policy": "any"},
         "sessions": {"ttl_secs": settings.session_ttl_secs, "max": settings.max_sessions},
         "telemetry": {
             "logging": {"level": settings.log_level, "format": settings.log_format},

@@ -74,6 +74,11 @@ def answered(call: Call, more: Collection[str] = (), strict: bool = False) -> bo
     return not strict and not call.raw.host and provider == "openai" and _anyones(name)
 
 
+def familiar(name: str) -> bool:
+    """Whether some provider has models of such names."""
+    return any(family.match(name) for family in _FAMILIES.values())
+
+
 def foreign(call: Call) -> bool:
     """Whether it goes to a host that no provider is known to have (a gateway, a server of one's own): it sets the rules."""
     return bool(call.raw.host) and not provider_of(call.raw.host)

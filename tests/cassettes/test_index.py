@@ -138,6 +138,7 @@ def test_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert play(index, 1, "b") == [1]
 
 
+@pytest.mark.untraced
 def test_memory_per_exchange() -> None:
     tracemalloc.start()
     try:

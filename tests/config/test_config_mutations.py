@@ -82,7 +82,7 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
                 gone = around.pop(place[-1])
                 if how == "rename" and isinstance(around, dict):
                     around[f"{place[-1]}x"] = gone
-        except (KeyError, IndexError, TypeError):
+        except (KeyError, IndexError, TypeError, AttributeError):
             continue  # an earlier mutation took it away
     return value
 

@@ -118,3 +118,12 @@ def test_a_secret_is_not_shown(tmp_path: Path) -> None:
         load(path, {})
     assert "hidden" not in str(found.value)
     assert "server.admin_token: is ***" in str(found.value)
+
+
+def test_all_that_is_wrong_in_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("server:\n  origins:\n    - 1\n    - a\n    - [b]\n  port: x\n", "utf-8")
+    with pytest.raises(ConfigError) as found:
+        load(path, {})
+    told = [line.removeprefix(str(path)).partition(": is")[0] for line in str(found.value).splitlines()]
+    assert told == [":3: server.origins[0]", ":5: server.origins[2]", ":6: server.port"]

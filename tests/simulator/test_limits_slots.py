@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from llm_simulator import dialects
 from llm_simulator.simulator import breaker, slots, terms
 from llm_simulator.simulator.breaker import Terms
 from llm_simulator.simulator.keys import KeyRules, Keys, KeyState, digest
-from llm_simulator.simulator.limit_tiers import TIERS, Limits, family, tier
-from llm_simulator.simulator.policies import Allowed, buckets, rules, settled
+from llm_simulator.simulator.limit_tiers import TIERS, Allowed, Limits, family, tier
+from llm_simulator.simulator.policies import buckets, rules, settled
 from llm_simulator.simulator.providers import Kind, kind_of
 from llm_simulator.types import Call, RawRequest, Usage
 
@@ -384,3 +385,45 @@ def test_variables_are_looked_up_and_only_digests_are_kept() -> None:
     mine = call("api.openai.com", "/v1/chat/completions", {"model": "gpt-4o"}, authorization="Bearer sk-mine-123")
     assert keys.state(mine) is KeyState.VALID
     assert len(keys.states) == 2
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "limits.md"
+ASKED = [
+    ("api.openai.com", "/v1/chat/completions"),
+    ("x.openai.azure.com", "/openai/deployments/d/chat/completions"),
+    ("api.anthropic.com", "/v1/messages"),
+    ("generativelanguage.googleapis.com", "/v1beta/models/gemini-2.5-flash:generateContent"),
+    ("api.cohere.com", "/v2/chat"),
+    ("api.mistral.ai", "/v1/chat/completions"),
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "state"),
+    [
+        ("not listed, or `unknown`", KeyState.UNKNOWN),
+        ("none at all", KeyState.MISSING),
+        *((f"`{state.value}`", state) for state in list(KeyState)[3:]),
+    ],
+)
+def test_the_table_of_the_documentation_is_what_is_answered(row: str, state: KeyState) -> None:
+    line = next(line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith(f"| {row} |"))
+    told = [int(cell) for cell in line.strip("|").split("|")[1:]]
+    statuses: list[int] = []
+    for host, path in ASKED:
+        made = call(
+            host, path, {"model": "m"}, **({} if state is KeyState.MISSING else {"authorization": "Bearer sk-1"})
+        )
+        refusal = Keys(False, {digest("sk-1"): state}).refusal(made)
+        assert refusal is not None
+        statuses.append(dialects.of(made).refuse(refusal, made).status)
+    assert statuses == told
+
+
+def test_the_documentation_names_every_tier() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    assert "`tier-2` to `tier-5`" in text
+    for provider, tiers in TIERS.items():
+        line = next(line for line in text.splitlines() if line.lower().startswith(f"| {provider} | `"))
+        ends = {name for name in tiers if not name.startswith("tier-")}
+        assert all(f"`{name}`" in line for name in ends)

@@ -57,6 +57,7 @@ SAID = ["two\nlines", "", "\ud800", "\x00", "%s", '{"level": "forged"}\n{"level"
 
 
 @pytest.mark.parametrize("said", SAID, ids=ascii)  # xdist passes ids on, and cannot pass on half a character
-def test_one_line_for_one_record(said: str, lines: Callable[[], list[Any]]) -> None:
+def test_one_line_for_one_record(said: str, lines: Callable[[], list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", logging.getLogger().handlers[:1])  # nor in pytest's own log
     logging.getLogger("llm_simulator.x").warning("%s", said)
     assert [line["message"] for line in lines()] == [said]

@@ -139,6 +139,8 @@ def test_tripped_and_reset_by_hand() -> None:
         only = ask(server.base_url, f"{ADMIN}/trip?session=a", method="POST")
         assert only.status == 200
         assert (called(server).status, called(server, session="a").status) == (200, 503)
+        waits = called(server, session="a").header("retry-after")
+        assert 590 < int(waits) <= 600  # by the terms of the server
         assert ask(server.base_url, "/admin/breakers/x/y/burn", method="POST").status == 404
         assert ask(server.base_url, f"{ADMIN}/trip").status == 405
 
@@ -146,7 +148,7 @@ def test_tripped_and_reset_by_hand() -> None:
 def test_it_guards_simulated_answers_where_that_is_asked_for() -> None:
     rules = [{"when": {"user": "fail"}, "then": {"fault": "server_error"}}, {"then": "simulate"}]
     scenario = {"scenario": "drill", "scenarios": {"drill": {"rules": rules}}}
-    with guarded({**SLOW, "on": "all"}, **scenario) as (server, _):
+    with guarded({**SLOW, "guards": "all"}, **scenario) as (server, _):
         assert [called(server, word).status for word in ("fail", "fail", "ok")] == [500, 500, 503]
     with guarded(SLOW, **scenario) as (server, _):
         assert [called(server, word).status for word in ("fail", "fail", "ok")] == [500, 500, 200]
@@ -166,3 +168,5 @@ def test_without_one_configured_nothing_is_guarded() -> None:
         assert [called(server, "fail").status for _ in range(8)] == [500] * 8
         assert len(upstream.asked) == 8
         assert listed(server) == {}
+        nothing = ask(server.base_url, f"{ADMIN}/trip", method="POST")
+        assert (nothing.status, "nothing guards" in nothing.json()["error"]) == (409, True)

@@ -1,6 +1,6 @@
 """The same calls in any order, at any concurrency, on one worker or two, on any date: the same answers.
 
-benchmarks/determinism.py does 10,000 of them in 18 runs; here it does 400 in three.
+benchmarks/determinism.py does 10,000 of them in 18 runs; here it does 300 in three.
 """
 
 from __future__ import annotations
@@ -25,22 +25,13 @@ _RUN = re.compile(r"^ *(\d+) +([\d,]+) +(\d+)  \d+ \w+ (\d+) +[\d,]+  (\w+)$", r
 
 @pytest.mark.timeout(300)
 def test_the_same_answers_in_any_order_at_any_concurrency_on_any_worker_and_date() -> None:
-    command = [sys.executable, "-m", "benchmarks.determinism", "--calls", "400", "--at-once", "1,64,400", "--few"]
+    command = [sys.executable, "-m", "benchmarks.determinism", "--calls", "300", "--at-once", "1,64,300", "--few"]
     made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=290, check=False)
     assert made.returncode == 0, made.stdout + made.stderr
     runs = _RUN.findall(made.stdout)
-    assert [run[:4] for run in runs] == [("1", "1", "1", "2019"), ("2", "64", "2", "2031"), ("3", "400", "1", "2019")]
+    assert [run[:4] for run in runs] == [("1", "1", "1", "2019"), ("2", "64", "2", "2031"), ("3", "300", "1", "2019")]
     assert len({digest for *_, digest in runs}) == 1
     dues = re.findall(r"in process, orders 1 and 3: (\w+) (\w+)$", made.stdout, re.M)
     assert [one == other for one, other in dues] == [True]
+    assert re.search(r"^control: .*: [1-9]\d* of \d+ differ$", made.stdout, re.M)
     assert made.stdout.endswith("all equal\n")
-
-
-@pytest.mark.timeout(300)
-def test_what_is_not_the_same_is_told() -> None:
-    """Seen by what it finds: answers that a scenario makes depend on the order are not taken for equal."""
-    command = [sys.executable, "-m", "benchmarks.determinism", "--calls", "100", "--at-once", "8", "--orders", "2"]
-    more = ["--workers", "1", "--by-order"]
-    made = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=290, check=False)
-    assert made.returncode == 1, made.stdout + made.stderr
-    assert re.search(r"\d+ DIFFER\ncall \d+ occurrence -?\d+ \(/\S+\): ", made.stdout)

@@ -204,6 +204,41 @@ def test_a_slow_reader_gets_it_all_and_costs_no_memory(speed: float) -> None:
 
 WHOLE = ("gemini", "vertex", "mistral")
 """Dialects that send a tool call in one event: there the stream breaks after it."""
+
+
+def test_a_stream_keeps_its_scenario_when_another_is_activated() -> None:
+    """It breaks as its own scenario has it, and the next call is under the new one."""
+    cut = {"kind": "early_close", "after_tokens": 30}
+    names = {
+        "first": {"rules": [{"name": "cut", "then": {"mode": "simulate", "speed": 20, "fault": cut}}]},
+        "second": {"rules": [{"name": "whole", "then": {"mode": "simulate", "speed": 0}}]},
+    }
+    settings = from_mapping({"scenario": "first", "scenarios": names, "simulation": {"style": LONG}})
+
+    async def main() -> None:
+        server = await Server.start(replace(settings, port=0), {})
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(request(OPENAI))
+            got = await reader.readuntil(b"word")
+            server.stage.activate("second")
+            got += await reader.read()
+            writer.close()
+            assert b"x-llm-simulator-scenario: first" in got
+            assert b"[DONE]" not in got
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1 << 20)
+            writer.write(request(OPENAI))
+            got = await reader.read()
+            writer.close()
+            assert b"x-llm-simulator-scenario: second" in got
+            assert b"[DONE]" in got
+        finally:
+            await server.stop()
+
+    asyncio.run(main())
+
+
+LONG = {"text": "fixed", "content": " word" * 100}
 FAULTS = ["early_close", "reset_mid_stream", "truncated_chunk", "malformed_json"]
 
 

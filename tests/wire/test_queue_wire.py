@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
+import signal
 import threading
 import time
 from collections import Counter
@@ -12,10 +14,11 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import Got, ask, serving
+from serving import Got, ask, command_serving, serving
 
 from llm_simulator.config.load import from_mapping
 from llm_simulator.proxy.server import Server
@@ -211,3 +214,33 @@ async def _burst(port: int, number: int) -> Counter[int]:
     await asyncio.sleep(0.5)
     go.set()
     return Counter(await asyncio.gather(*tasks))
+
+
+CREW = """
+server: {workers: 2, drain_secs: 0.3}
+simulation: {speed: 0, concurrency: {max_concurrent_requests: 1}}
+scenario: hang
+scenarios: {hang: {rules: [{when: {header: {x-hang: null}}, then: {fault: hang_before_headers}}, {then: server}]}}
+"""
+
+
+def test_slots_of_a_worker_that_died_are_free_again(tmp_path: Path) -> None:
+    config = tmp_path / "llm-simulator.yaml"
+    config.write_text(CREW, encoding="utf-8")
+    with command_serving("--config", str(config)) as (base_url, _):
+        path, body = PATHS["openai"]
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(ask, base_url, path, body, headers={"x-hang": "1"})
+            until(lambda: ask(base_url, path, body).status == 503)
+            for worker in ask(base_url, "/admin/workers").json()["workers"]:
+                os.kill(worker["process"], signal.SIGKILL)
+            assert held.exception(20) is not None
+        until(lambda: answered(base_url, path, body))
+
+
+def answered(base_url: str, path: str, body: Any) -> bool:
+    """Whether a new worker answers, once there is one."""
+    try:
+        return ask(base_url, path, body).status == 200
+    except OSError:
+        return False

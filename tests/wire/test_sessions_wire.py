@@ -102,7 +102,7 @@ def test_nothing_of_an_ended_session_is_left() -> None:
     with kept(
         cassettes={"path": cassette},
         limits={"openai": {"rpm": 1}},
-        breaker={"failures": 1, "on": "all"},
+        breaker={"failures": 1, "guards": "all"},
         scenarios={"down": {"rules": [{"then": {"fault": "server_error"}}]}},
     ) as server:
         stored = ask(

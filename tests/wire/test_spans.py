@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import sys
 import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -19,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from serving import ask, serving
+from serving import ask, command_serving, serving
 
 from llm_simulator.config.load import from_mapping
 from llm_simulator.config.settings import Settings
@@ -211,10 +214,25 @@ def test_which_protocol_and_where(endpoint: str, protocol: str, grpc_: bool, tar
     assert (traces.over_grpc(endpoint, protocol), traces.target_of(endpoint)) == (grpc_, target)
 
 
-def test_without_the_extra_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "opentelemetry.sdk.trace", None)
-    with (
-        pytest.raises(ConfigError, match=r"pip install 'llm-simulator\[otel\]'"),
-        serving(traced("http://localhost:4318")),
-    ):
-        pass
+def test_without_the_extra_it_says_so_and_serves(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    with pytest.raises(ConfigError):
+        traces.Traces.to("http://localhost:4318", "http", "1", {})
+    with serving(traced("http://localhost:4318")) as server:
+        assert ask(server.base_url, CHAT, BODY).status == 200
+    assert "pip install 'llm-simulator[otel]'" in caplog.text
+
+
+def test_all_workers_make_spans(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    with over_http() as collector:
+        tracing = {"telemetry": {"tracing": {"enabled": True, "otlp_endpoint": collector.url, "protocol": "http"}}}
+        config.write_text(json.dumps(tracing), encoding="utf-8")
+        with command_serving("--workers", "2", "--config", str(config), "--mode", "simulate") as (base_url, _):
+            for number in range(20):
+                body = {**BODY, "messages": [{"role": "user", "content": f"call {number}"}], "max_tokens": 1}
+                assert ask(base_url, CHAT, body).status == 200
+        assert len(collector.spans) == 20
+        assert len({span.span_id for span in collector.spans}) == 20

@@ -15,22 +15,27 @@ import tempfile
 from collections import Counter
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from crew_rig import CHAT, Crewed, alive, crewed, question, until
 from serving import ask, free_port, llm_simulator, serving
 from standin import Asked, Script, standin
 
 from llm_simulator import dialects
 from llm_simulator.cassettes.cassette import Cassette
+from llm_simulator.config.load import from_mapping
 from llm_simulator.config.settings import Settings
 from llm_simulator.types import Exchange, Mode, RawRequest
 
 pytestmark = [pytest.mark.wire, pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")]
 
 CALLS = 200
+VARIES = ("date", "x-llm-simulator-state")  # law (c)
 CONFIG = """
 version: "2.0"
 scenarios:
@@ -39,6 +44,13 @@ scenarios:
     phases: {by: calls, steps: [{name: up, for: 60}, {name: down, for: 90}, {name: again}]}
     rules:
       - {when: {phase: down}, then: {fault: overloaded}}
+  mixed:
+    rules:
+      - name: some
+        when: {share: 0.3}
+        then: {faults: [{kind: rate_limit, probability: 0.2}, {kind: overloaded, first_attempts: 1, priority: 2}]}
+      - name: others
+        then: {faults: [{kind: server_error, probability: 0.1}]}
   down:
     rules:
       - {then: {fault: overloaded}}
@@ -61,6 +73,29 @@ def test_equal_calls_are_counted_once_each(simulating: tuple[Crewed, int]) -> No
     assert told == {200: CALLS - 90, 503: 90}
     bodies = Counter(answer.body for answer in got if answer.status == 200)
     assert set(bodies.values()) == {1}, "two calls were counted as the same occurrence"
+
+
+def test_two_workers_answer_as_one_does(simulating: tuple[Crewed, int]) -> None:
+    """Distinct calls, and equal ones that come without a number of their own: the same answers, in any order."""
+    settings = replace(from_mapping(yaml.safe_load(CONFIG)), mode=Mode.SIMULATE, port=0, speed=0.0)
+    with serving(settings) as alone:
+        one = answers(alone.base_url, clients=1)
+    assert answers(simulating[0].base_url, clients=16) == one
+    assert {status for status, _, _ in one} >= {200, 429, 500, 503}
+
+
+def answers(base_url: str, clients: int) -> Counter[tuple[int, tuple[tuple[str, str], ...], bytes]]:
+    """Status, headers and body of many calls under one scenario, equal ones counted."""
+    bodies = [question(f"distinct {number}", stream=number % 2 == 0, max_tokens=8) for number in range(60)]
+    bodies += [question(f"equal {number % 3}", max_tokens=8) for number in range(60)]
+    headers = {"x-llm-simulator-scenario": "mixed", "x-llm-simulator-session": "law"}
+    with ThreadPoolExecutor(clients) as pool:
+        asked = [pool.submit(ask, base_url, CHAT, body, headers=headers) for body in bodies]
+        got = [one.result() for one in asked]
+    return Counter(
+        (one.status, tuple(header for header in one.headers if header[0].lower() not in VARIES), one.body)
+        for one in got
+    )
 
 
 def test_every_call_is_in_the_books(simulating: tuple[Crewed, int]) -> None:
@@ -150,18 +185,23 @@ def test_a_worker_that_is_killed_is_replaced_and_its_counts_remain() -> None:
 
 
 def test_one_that_comes_later_has_what_is_in_force(tmp_path: Path) -> None:
-    """A configuration that was taken, and a scenario of it that was activated, after the start."""
+    """A configuration that was taken, a scenario of it that was activated, and a response that was stored, after the start."""
     config = tmp_path / "config.yaml"
     config.write_text("simulation: {speed: 0}\n")
     with crewed("--mode", "simulate", "--config", str(config)) as server:
         config.write_text("simulation: {speed: 0}\nscenarios: {late: {rules: [{then: {fault: overloaded}}]}}\n")
         server.process.send_signal(signal.SIGHUP)
         until(lambda: ask(server.base_url, "/admin/scenarios/late/activate", method="POST").status == 200)
+        ask(server.base_url, "/admin/scenarios/default/activate", method="POST")
+        left = ask(server.base_url, "/v1/responses", {"model": "gpt-4o", "input": "Hi"}).json()
+        ask(server.base_url, "/admin/scenarios/late/activate", method="POST")
         for killed in server.workers():
             os.kill(killed, signal.SIGKILL)
             until(lambda killed=killed: _replaced(server, killed))  # type: ignore[misc]
         assert {answer.status for answer in server.at_once(30, question())} == {503}
         assert server.get("/admin/scenarios")["active"] == "late"
+        ask(server.base_url, "/admin/scenarios/default/activate", method="POST")
+        assert {ask(server.base_url, f"/v1/responses/{left['id']}").status for _ in range(8)} == {200}
 
 
 def _replaced(server: Crewed, killed: int) -> bool:
@@ -185,6 +225,28 @@ def test_the_end_waits_for_a_stream() -> None:
         assert (first + rest).endswith(b"data: [DONE]\n\n")
         assert server.process.wait(30) == 0, server.log()
         connection.close()
+
+
+def test_without_the_keeper_nobody_serves() -> None:
+    with crewed("--mode", "simulate") as server:
+        supervisor, workers = server.process.pid, server.workers()
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        (keeper,) = {*map(int, children)} - {*workers}
+        os.kill(keeper, signal.SIGKILL)
+        assert server.process.wait(30) == 1
+        assert "the process that keeps what workers share ended (SIGKILL)" in server.log()
+        assert not any(map(alive, workers))
+
+
+def test_an_interrupt_from_the_terminal_ends_all() -> None:
+    """Ctrl-C reaches every process of the group."""
+    with crewed("--mode", "simulate") as server:
+        supervisor = server.process.pid
+        children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        for process in (supervisor, *map(int, children)):
+            os.kill(process, signal.SIGINT)
+        assert server.process.wait(30) == 0, server.log()
+        assert "Traceback" not in server.log()
 
 
 def test_workers_do_not_outlive_their_supervisor() -> None:
@@ -221,6 +283,20 @@ def test_a_port_that_is_taken_is_told() -> None:
     with crewed("--mode", "simulate") as server:
         done = llm_simulator("serve", "--port", server.base_url.rpartition(":")[2], "--workers", "2")
         assert (done.returncode, "cannot listen" in done.stderr) == (2, True)
+
+
+def test_what_a_call_left_behind_is_found_by_every_worker(simulating: tuple[Crewed, int]) -> None:
+    server, _ = simulating
+    last: dict[str, Any] = {}
+    for number in range(6):  # a conversation that goes on from response to response, each call on another connection
+        more = {"previous_response_id": last["id"]} if last else {}
+        last = ask(server.base_url, "/v1/responses", {"model": "gpt-4o", "input": f"turn {number}", **more}).json()
+        assert last["object"] == "response", last
+        found = [ask(server.base_url, f"/v1/responses/{last['id']}").status for _ in range(8)]
+        assert found == [200] * 8
+    gone = ask(server.base_url, f"/v1/responses/{last['id']}", method="DELETE")
+    assert gone.status == 200
+    assert {ask(server.base_url, f"/v1/responses/{last['id']}").status for _ in range(8)} == {404}
 
 
 # --- recordings
