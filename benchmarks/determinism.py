@@ -221,34 +221,37 @@ def main(arguments: Sequence[str]) -> int:
     options = options_of(arguments)
     plan = Plan.of(options.calls)
     asks = plan.asks
-    by_name = {ask.name: ask for ask in asks}
     print(rig.machine(), plan, _how_dated(options.faketime), sep="\n", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config, cassette = written(folder), recorded(folder, plan)
         wrong = list(_in_process(asks, options.orders, config, cassette))
         _control(asks[:: len(asks) // CONTROLLED or 1], folder, cassette)
-        first: Found | None = None
-        print(
-            f"{'order':>5} {'at once':>8} {'workers':>8}  {'date of the server':20} {'requests/s':>10}  digest",
-            flush=True,
-        )
-        for run in runs(options.orders, options.at_once, options.workers, few=options.few):
-            found, rate, date = asked(run, asks, options.faketime, config, cassette)
-            if first is None:
-                first = found
-            differing = [] if digest(found) == digest(first) else list(differences(first, found, by_name))
-            said = f"  {len(differing)} DIFFER" if differing else ""
-            print(
-                f"{run.order:5} {run.at_once:8,} {run.workers:8}  {date:20} {rate:10,.0f}  {digest(found)}{said}",
-                flush=True,
-            )
-            print(*differing[:SHOWN], sep="\n", end="\n" if differing else "", flush=True)
-            wrong += differing
-    assert first is not None
-    print(mixture(first))
+        planned = runs(options.orders, options.at_once, options.workers, few=options.few)
+        wrong += _served(planned, asks, options.faketime, config, cassette)
     print(f"{len(wrong)} differences" if wrong else "all equal")
     return 1 if wrong else 0
+
+
+def _served(planned: Iterator[Run], asks: Sequence[Ask], faketime: str, config: Path, cassette: Path) -> list[str]:
+    """Every run against the first one, a line each; what differs."""
+    by_name = {ask.name: ask for ask in asks}
+    first: Found = {}
+    wrong: list[str] = []
+    print(
+        f"{'order':>5} {'at once':>8} {'workers':>8}  {'date of the server':20} {'requests/s':>10}  digest", flush=True
+    )
+    for run in planned:
+        found, rate, date = asked(run, asks, faketime, config, cassette)
+        first = first or found
+        differing = [] if digest(found) == digest(first) else list(differences(first, found, by_name))
+        said = [f"{digest(found)}  {len(differing)} DIFFER" if differing else digest(found), *differing[:SHOWN]]
+        print(
+            f"{run.order:5} {run.at_once:8,} {run.workers:8}  {date:20} {rate:10,.0f}  " + "\n".join(said), flush=True
+        )
+        wrong += differing
+    print(mixture(first))
+    return wrong
 
 
 def _in_process(asks: Sequence[Ask], orders: int, config: Path, cassette: Path) -> Iterator[str]:

@@ -154,7 +154,7 @@ def running(peer: Peer, core: int | None = None, *, first: bool = False) -> Iter
             process.wait(timeout=20)
 
 
-def wait_ready(peer: Peer, process: subprocess.Popen[bytes], said: IO[bytes], seconds: float = 30) -> None:
+def wait_ready(peer: Peer, process: subprocess.Popen[bytes], said: IO[bytes], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

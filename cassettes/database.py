@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 _PAGE = 2000  # rows read at once
 _STEP = 100  # exchanges held at once while keys are recomputed; also ids per delete
 _TIDY_BYTES = 4_000_000  # written between two checkpoints
+_READERS = {True: 2, False: 4}  # at once, of SQLite or a server: a pool of connections has no line, and loses patience
 _LOCK = 7_215_046  # any number of ours: PostgreSQL's lock while tables are made
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
@@ -120,6 +121,7 @@ class Database:
         self._writable = writable
         self._writer: AsyncConnection | None = None
         self._writing = asyncio.Lock()
+        self._reading = asyncio.Semaphore(_READERS[self._sqlite])
         self._committer = Committer(self._insert)
         self._untidy = 0
         self._tidying: asyncio.Task[None] | None = None
@@ -280,7 +282,7 @@ class Database:
 
     async def load(self, id: int) -> Exchange:
         with failing(self.where, f"read exchange {id}"):
-            async with self._engine.connect() as connection:
+            async with self._reading, self._engine.connect() as connection:
                 row = (await connection.execute(LOAD, {"id": id})).first()
         if row is None:
             raise CassetteError(f"cassette {self.where}: exchange {id} is gone")

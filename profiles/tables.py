@@ -7,29 +7,37 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import exp, log
 from typing import ClassVar
 
 from llm_simulator.errors import ConfigError
 from llm_simulator.profiles.family import Distribution
+from llm_simulator.profiles.numerics import NORMAL, clip, normal_cdf
 
 
 @dataclass(frozen=True)
 class Quantiles(Distribution):
     """Values at ranks, straight lines between them.
 
-    `ranks` ascend within [0, 1], `values` do not descend. Beyond the first and last rank the last line goes on (not
-    below 0), so that a table of p50, p90, p99 has a tail.
+    `ranks` ascend within [0, 1], `values` do not descend. Beyond the last rank the last line goes on, so that a table of
+    p50, p90, p99 has a tail; below the first one the values fall as those of the lognormal through the first two do: a
+    straight line would soon be at 0.
     """
 
     name: ClassVar[str] = "quantiles"
     ranks: tuple[float, ...]
     values: tuple[float, ...]
     _slopes: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    _first: float = field(init=False, repr=False, compare=False)  # the first rank as a normal deviate
+    _sigma: float = field(init=False, repr=False, compare=False)  # of the logarithm, below it
 
     def __post_init__(self) -> None:
         steps = zip(pairwise(self.ranks), pairwise(self.values), strict=True)
         slopes = tuple((y1 - y0) / (x1 - x0) for (x0, x1), (y0, y1) in steps)
         object.__setattr__(self, "_slopes", slopes)
+        (low, high), (least, more) = (NORMAL.inv_cdf(clip(rank)) for rank in self.ranks[:2]), self.values[:2]
+        object.__setattr__(self, "_first", low)
+        object.__setattr__(self, "_sigma", log(more / least) / (high - low) if least > 0 else 0.0)
 
     @classmethod
     def of(cls, measured: Sequence[float]) -> Quantiles:
@@ -48,12 +56,15 @@ class Quantiles(Distribution):
         return Quantiles(self.ranks, tuple(value * factor for value in self.values))
 
     def quantile(self, u: float) -> float:
-        at = min(max(bisect_right(self.ranks, u) - 1, 0), len(self._slopes) - 1)
+        if u < self.ranks[0]:
+            return self.values[0] * exp(self._sigma * (NORMAL.inv_cdf(clip(u)) - self._first))
+        at = min(bisect_right(self.ranks, u) - 1, len(self._slopes) - 1)
         return max(0.0, self.values[at] + (u - self.ranks[at]) * self._slopes[at])
 
     def cdf(self, x: float) -> float:
-        if x < self.quantile(0.0):
-            return 0.0
+        if x < self.values[0]:
+            within = x > 0 and self._sigma > 0 and self.ranks[0] > 0
+            return normal_cdf(self._first + log(x / self.values[0]) / self._sigma) if within else 0.0
         at = min(max(bisect_right(self.values, x) - 1, 0), len(self._slopes) - 1)
         slope = self._slopes[at]
         rank = self.ranks[at] + (x - self.values[at]) / slope if slope else self.ranks[at + 1]
@@ -61,9 +72,13 @@ class Quantiles(Distribution):
 
     @property
     def mean(self) -> float:
-        """The area under the lines, by trapezes; exact where the line does not meet 0."""
-        ranks = (0.0, *(rank for rank in self.ranks if 0 < rank < 1), 1.0)
-        return sum((b - a) * (self.quantile(a) + self.quantile(b)) / 2 for a, b in pairwise(ranks))
+        """The area under the lines, by trapezes, and under the lognormal before the first of them."""
+        ranks = (*(rank for rank in self.ranks if rank < 1), 1.0)
+        lines = sum((b - a) * (self.quantile(a) + self.quantile(b)) / 2 for a, b in pairwise(ranks))
+        if not ranks[0]:
+            return lines
+        sigma, first = self._sigma, self._first
+        return lines + self.values[0] * exp(sigma * (sigma / 2 - first)) * normal_cdf(first - sigma)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from llm_simulator.dialects import rate_limits
@@ -153,10 +154,14 @@ class Limiter:
 def key_for(asked: Asked, scope: str = "") -> str:
     """Whose limits a call takes of: those of its session, credential, provider and model family."""
     call = asked.known.call
-    credential = hashlib.blake2b(key_of(call).encode("utf-8", "replace"), digest_size=6).hexdigest()
-    session = asked.session
-    shared = family(call.provider, call.model).replace("|", "/")
-    return f"{len(session)}:{session}|{credential}|{call.provider}|{shared}|{scope}"
+    return _key(asked.session, key_of(call), call.provider, call.model, scope)
+
+
+@lru_cache(1024)
+def _key(session: str, key: str, provider: str, model: str, scope: str) -> str:
+    credential = hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=6).hexdigest()
+    shared = family(provider, model).replace("|", "/")
+    return f"{len(session)}:{session}|{credential}|{provider}|{shared}|{scope}"
 
 
 def _named(key: str) -> dict[str, str]:

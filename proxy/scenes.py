@@ -118,11 +118,11 @@ class Stage:
             self._active = scene
         if scene is not None:
             self._scenes[name] = scene
-        self._bare = self._active is None and not self._of_session and self._everyday is None
+        self._bare = self._active is None and not self._of_session
 
     def _without(self, settings: Settings) -> Scene | None:
         """What calls without a scenario are under, where the configuration has something to say of their providers."""
-        if settings.providers is None:
+        if settings.providers is None or not settings.providers.decides:
             return None
         from llm_simulator.simulator.scenario import Scenario
 
@@ -148,7 +148,7 @@ class Stage:
         for name, scene in self._scenes.items():
             with suppress(ConfigError):  # whoever names it is told
                 other._scenes[name] = other._again(scene)
-        other._bare = other._active is None and not other._of_session and other._everyday is None
+        other._bare = other._active is None and not other._of_session
         return other
 
     def _again(self, scene: Scene) -> Scene:
@@ -258,7 +258,7 @@ class Stage:
             self._serials.pop(session, None)
             for scene in self._scenes.values():
                 scene.forget(session)
-        self._bare = self._active is None and not self._of_session and self._everyday is None
+        self._bare = self._active is None and not self._of_session
 
     # --- what becomes of a call
 
@@ -268,9 +268,14 @@ class Stage:
         Raises:
             SimulatorError: anything that `refusal` turns into an answer.
         """
-        if self._bare and not asked.visit.scenario:
+        if self._bare and not asked.visit.scenario and (self._everyday is None or self._untouched(asked.known.call)):
             return self._plain.answer(asked, entry)
         return self._played(asked, entry)
+
+    def _untouched(self, call: Call) -> bool:
+        """Whether the configuration has nothing to say of what becomes of a call."""
+        providers = self._settings.providers
+        return providers is None or providers.of(call.provider, call.model).untouched
 
     async def converse(self, asked: Asked, entry: Entry) -> Answer | Dialogue:
         """What answers a WebSocket handshake.

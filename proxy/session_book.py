@@ -98,7 +98,10 @@ class SessionBook:
         values = await self._state.values(MACHINE)
         surplus = len(values) - int(most * _ROOM) if most is not None and len(values) > most else 0
         idle = [name for name, value in values.items() if not value["active"]]
-        ended = [name for place, name in enumerate(idle) if await self._close(name, force=place < surplus)]
+        now = time.monotonic()
+        gone = [name for name in idle[surplus:] if terms.over(values[name], self._ttl, now)]
+        ended = [name for name in idle[:surplus] if await self._close(name, force=True)]
+        ended += [name for name in gone if await self._close(name, force=False)]
         await self._forget(ended)
         self._known = len(values) - len(ended)
         if self._known and self._due is None and self._ttl is not None:

@@ -87,7 +87,7 @@ class Turnstile:
     def leave(self, taken: Pass) -> None:
         """Gives a slot, or a place in the line, back. It does not wait for that."""
         if isinstance(self._state, Embedded):
-            self._heard(self._state.at_once(MACHINE, taken.key, slots.leave(taken.ticket))["next"])
+            self._state.tell(TOPIC, self._state.at_once(MACHINE, taken.key, slots.leave(taken.ticket))["next"])
         else:
             self._tasks.start(self._leave(taken))
 

@@ -49,6 +49,13 @@ def tell(status: int, what: dict[str, Any]) -> None:
 
 
 async def _serve(settings: Settings, environ: Mapping[str, str], post: Post) -> int:
+    try:
+        return await _served(settings, environ, post)
+    finally:  # it ends anyway, and a signal while the loop is closed would be reported as an error
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+
+
+async def _served(settings: Settings, environ: Mapping[str, str], post: Post) -> int:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     alone = False

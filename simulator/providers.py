@@ -82,6 +82,11 @@ class Found:
     style: Style | None = None
     labelled: bool | None = None
 
+    @property
+    def untouched(self) -> bool:
+        """Whether such a call is answered, and never with an error."""
+        return self.enabled and not self.errors
+
 
 def _nothing() -> Mapping[str, JSON]:
     return MappingProxyType({})
@@ -112,6 +117,11 @@ class Providers:
     def hides(self) -> bool:
         """Whether any model may not be there."""
         return any(entry.enabled is False for entry in self.entries)
+
+    @property
+    def decides(self) -> bool:
+        """Whether any call may end otherwise than in its answer."""
+        return self.hides or any(entry.errors for entry in self.entries)
 
     def of(self, provider: str, model: str) -> Found:
         """What holds for a call."""

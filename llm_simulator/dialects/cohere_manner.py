@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from llm_simulator import tokens
-from llm_simulator.dialects import estimate
+from llm_simulator.dialects import estimate, logprobs
 from llm_simulator.dialects.cohere_ask import document_text, images
 from llm_simulator.dialects.fields import Object, as_list, as_object, as_text, is_block, load, objects
 from llm_simulator.dialects.ids import digest, is_raw
@@ -46,12 +46,25 @@ def manner_of(call: Call) -> Manner:
     return Manner(preamble, estimate.COHERE_IMAGE * images(body), RETIRED.match(call.model) is None)
 
 
+def _likely(choice: Choice, seed: str) -> list[Object]:
+    """The log probability of each token of the text (`LogprobItem` of Cohere's specification)."""
+    told = not any(isinstance(part, ToolCall) for part in choice.parts)
+    texts = [part for part in choice.parts if isinstance(part, Text) and told]
+    entries = logprobs.entries([token for text in texts for token in text.tokens], seed, 0)
+    return [
+        {"text": each["token"], "token_ids": [logprobs.token_id(str(each["token"]))], "logprobs": [each["logprob"]]}
+        for each in entries
+    ]
+
+
 def dressed(completion: Completion, call: Call) -> Completion:
     """A generated completion with plan and citations; a recorded one as it is."""
     if completion.usage.raw is not None or not is_raw(completion.id) or not completion.choices:
         return completion
     choice = planned(completion.choices[0], completion)
     body = as_object(call.body)
+    if body.get("logprobs") is True:
+        choice = replace(choice, extra={**as_object(choice.extra), "logprobs": _likely(choice, completion.id)})
     off = as_text(as_object(body.get("citation_options")).get("mode")).lower() == "off"
     found = [] if off else list(cited(choice, sources(body), completion.id))
     if found:

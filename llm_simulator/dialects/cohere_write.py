@@ -63,6 +63,7 @@ def frames(completion: Completion, manner: Manner) -> Iterator[Frame]:
     yield Frame(0, _start(_identity(completion)))
     token = 0
     content, calls = 0, 0
+    likely = iter(as_list(as_object(choice.extra).get("logprobs")))
     for part in choice.parts:
         match part:
             case ToolCall():
@@ -80,7 +81,10 @@ def frames(completion: Completion, manner: Manner) -> Iterator[Frame]:
         if opening:
             yield Frame(token, opening)
         for piece in pieces:
-            yield Frame(token, around[0] + escape(quote(piece)) + around[1])
+            event = around[0] + escape(quote(piece)) + around[1]
+            if isinstance(part, Text) and not plan and (item := next(likely, None)) is not None:
+                event = event.rstrip()[:-1] + b',"logprobs":' + escape(dump(item)) + b"}\n\n"
+            yield Frame(token, event)
             token += 1
         if closing:
             yield Frame(max(token - 1, 0), closing)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
-from llm_simulator.dialects.fields import Object, as_object, is_block, load
-from llm_simulator.dialects.gemini_fields import Form, dumped, finish_value
+from llm_simulator.dialects import logprobs
+from llm_simulator.dialects.fields import Object, as_object, is_block, is_integer, load, objects
+from llm_simulator.dialects.gemini_fields import Form, dumped, finish_value, pick
 from llm_simulator.dialects.gemini_manner import Manner, dressed
 from llm_simulator.dialects.gemini_parse import TOP
 from llm_simulator.dialects.gemini_sources import runs_code
@@ -17,6 +18,11 @@ TOOL_TOKENS = 60
 """About what the code of a run and its output are, in tokens."""
 
 _MODALITIES = ("MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "VIDEO", "AUDIO", "DOCUMENT")
+
+
+def _likely(entry: Object) -> Object:
+    token = str(entry["token"])
+    return {"token": token, "tokenId": logprobs.token_id(token), "logProbability": entry["logprob"]}
 
 
 def word_of(choice: Choice) -> str:
@@ -80,7 +86,7 @@ class Spelling:
     def candidate(self, place: int, choice: Choice) -> Object:
         shown = (part for part in choice.parts if self.shows(part))
         parts = [self.part(part, number) for number, part in enumerate(shown)]
-        likely = self.likelihood(place) if parts else {}
+        likely = self.likelihood(place) | self.logprobs(place, choice) if parts else {}
         return self.around(parts, self.ending(choice) | self.index(place, choice) | likely | self.extra(choice))
 
     def shows(self, part: Part) -> bool:
@@ -93,6 +99,19 @@ class Spelling:
             return {}
         drawn = int.from_bytes(digest(self.completion.id, f"likelihood {place}", 6), "big") / 2**48
         return {"avgLogprobs": -0.02 - drawn * 0.4}
+
+    def logprobs(self, place: int, choice: Choice) -> Object:
+        """Each token's log probability, and the most probable ones in its place, for those who ask (`LogprobsResult`)."""
+        config = as_object(pick(self.manner.body, "generationConfig"))
+        if not self.manner.generated or pick(config, "responseLogprobs") is not True:
+            return {}
+        top = pick(config, "logprobs")
+        texts = (part for part in choice.parts if isinstance(part, Text) and not is_block(part))
+        seed, pieces = f"{self.completion.id} {place}", [token for text in texts for token in text.tokens]
+        found = logprobs.entries(pieces, seed, top if is_integer(top) else 0)
+        tops = [{"candidates": [_likely(each) for each in objects(entry["top_logprobs"])]} for entry in found]
+        chosen = [_likely(entry) for entry in found]
+        return {"logprobsResult": {**({"topCandidates": tops} if top else {}), "chosenCandidates": chosen}}
 
     def around(self, parts: list[Object], ending: Object) -> Object:
         """A candidate: content, then how it ended. Vertex puts the role first."""

@@ -67,6 +67,11 @@ def _told(token: str, probability: float) -> Object:
     return {"token": token, "logprob": round(math.log(max(probability, 1e-12)), 8), "bytes": list(spelled)}
 
 
+def token_id(token: str) -> int:
+    """A number of a vocabulary of our own: that of the provider is not public."""
+    return int.from_bytes(digest(token, "token id")[:4], "big") % 255_000 + 1000
+
+
 def wanted(body: Object) -> int | None:
     """How many alternatives a chat request asks for; None where it asks for no log probabilities."""
     if body.get("logprobs") is not True:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -49,7 +50,12 @@ def headers(provider: str, standing: Standing, now: float, used: int = 0) -> Hea
 
 def without(given: Headers) -> Headers:
     """The headers without those of this kind: what was recorded, or is true of another account."""
-    return tuple(item for item in given if not _OURS.fullmatch(item[0].lower()))
+    return tuple([item for item in given if not _is_ours(item[0])])
+
+
+@lru_cache(1024)
+def _is_ours(name: str) -> bool:
+    return _OURS.fullmatch(name.lower()) is not None
 
 
 def _openai(standing: Standing, _now: float, _used: int) -> Iterator[tuple[str, str]]:
@@ -96,7 +102,7 @@ def _anthropic(standing: Standing, now: float, _used: int) -> Iterator[tuple[str
             rounds = name != REQUESTS and window.limit >= 1000
             yield f"anthropic-ratelimit-{name}-limit", str(window.limit)
             yield f"anthropic-ratelimit-{name}-remaining", str(round(window.left, -3) if rounds else window.left)
-            yield f"anthropic-ratelimit-{name}-reset", _rfc3339(now + window.full)
+            yield f"anthropic-ratelimit-{name}-reset", _rfc3339(math.ceil(now + window.full))
 
 
 def _mistral(standing: Standing, _now: float, used: int) -> Iterator[tuple[str, str]]:
@@ -153,8 +159,9 @@ def duration(seconds: float) -> str:
     return f"{hours}h{minutes}m" * (hours > 0) + f"{minutes}m" * (not hours and minutes > 0) + f"{rest / 1000:g}s"
 
 
-def _rfc3339(at: float) -> str:
-    return datetime.fromtimestamp(math.ceil(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+@lru_cache(256)
+def _rfc3339(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # --- refusals

@@ -8,12 +8,14 @@ import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+from sqlalchemy.ext.asyncio import create_async_engine
 from strategies import asked, digest, exchanges
 
 from llm_simulator.cassettes.database import Database, open_file
@@ -379,5 +381,20 @@ def test_notes_are_kept_by_name(tmp_path: Path) -> None:
         await store.note({"a:2": "new"})
         assert await store.notes("a:") == {"a:1": "x", "a:2": "new"}
         await store.close()
+
+    run(main())
+
+
+def test_a_burst_of_reads_waits_in_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long: a pool of connections would give up, or serve those who came later."""
+    impatient = partial(create_async_engine, pool_timeout=0.01)
+    monkeypatch.setattr("llm_simulator.cassettes.engine.create_async_engine", impatient)
+
+    async def main() -> None:
+        async with opened(tmp_path / "x.db") as store:
+            await put(store, asked(1))
+        async with opened(tmp_path / "x.db", writable=False) as store:
+            found = await asyncio.gather(*(store.load(1) for _ in range(300)))
+        assert set(map(digest, found)) == {digest(asked(1))}
 
     run(main())

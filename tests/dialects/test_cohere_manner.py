@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from cohere.types import LogprobItem
 
+from llm_simulator import dialects
 from llm_simulator.dialects.base import Thinking
 from llm_simulator.dialects.cohere_chat import DIALECT
+from llm_simulator.simulator.draws import FIRST
+from llm_simulator.simulator.engine import Engine
 from llm_simulator.types import (
     JSON,
     Call,
@@ -136,3 +141,24 @@ PICTURE: JSON = {"role": "user", "content": [{"type": "image_url", "image_url": 
 def test_counts(asked: Call, tokens: JSON, cached: bool) -> None:
     usage = written(asked, Text(("a",)))["usage"]
     assert (usage["tokens"], "cached_tokens" in usage) == (tokens, cached)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_log_probabilities_of_the_text(stream: bool) -> None:
+    """Of each token, whole and streamed alike, and the SDK's own type takes them."""
+    body = {"model": "command-a-03-2025", "messages": [{"role": "user", "content": "Hi"}], "logprobs": True}
+    raw = RawRequest("POST", "/v2/chat", "api.cohere.com", body=json.dumps({**body, "stream": stream}).encode())
+    call = dialects.read(raw)
+    answer = Engine(0).simulate(call, dialects.of(call), b"identity", FIRST, at_once=True).answer
+    assert not isinstance(answer.chunks, AsyncIterator)
+    text = b"".join(chunk.data for chunk in answer.chunks).decode()
+    events = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    found = [event["logprobs"] for event in events if "logprobs" in event] if stream else json.loads(text)["logprobs"]
+    said = (
+        "".join(event["delta"]["message"]["content"]["text"] for event in events if event["type"] == "content-delta")
+        if stream
+        else json.loads(text)["message"]["content"][0]["text"]
+    )
+    items = [LogprobItem.model_validate(item) for item in found]
+    assert "".join(item.text or "" for item in items) == said
+    assert all(item.logprobs and item.logprobs[0] <= 0 and len(item.token_ids) == 1 for item in items)

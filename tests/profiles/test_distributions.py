@@ -99,7 +99,6 @@ def test_what_falls_below_zero_is_zero() -> None:
     assert ShiftedLogNormal(-3.0, 1.0, 0.5).quantile(0.1) == 0
     assert ExGaussian(0.0, 1.0, 0.1).quantile(0.1) == 0
     assert min(ExGaussian(0.0, 1.0, 0.1).sample(DeterministicRng(keyed(n))) for n in range(20)) == 0
-    assert Quantiles((0.5, 0.9), (1.0, 5.0)).quantile(0.1) == 0
 
 
 def test_exgaussian_with_a_tiny_tail_does_not_overflow() -> None:
@@ -112,9 +111,20 @@ def test_pareto_without_a_mean() -> None:
     assert Pareto(1.0, 1.0).mean == math.inf
 
 
+def test_a_table_that_begins_at_its_median_gives_no_zeros() -> None:
+    table = Quantiles((0.5, 0.9, 0.95), (1.0, 5.0, 6.0))
+    assert min(table.quantile(rank / 1000) for rank in range(1000)) > 0
+    drawn = [table.quantile((rank + 0.5) / 20_000) for rank in range(20_000)]
+    assert table.mean == pytest.approx(sum(drawn) / len(drawn), rel=0.01)
+
+
 def test_quantiles_go_on_beyond_their_ends() -> None:
     table = Quantiles((0.1, 0.5, 0.9), (2.0, 4.0, 10.0))
-    assert table.quantile(0.0) == pytest.approx(1.5)
+    lower = LogNormal.of_quantiles({0.1: 2.0, 0.5: 4.0})  # what the first two ranks lie on
+    assert [table.quantile(u) for u in (0.0, 0.001, 0.05)] == pytest.approx(
+        [lower.quantile(u) for u in (0.0, 0.001, 0.05)]
+    )
+    assert table.cdf(table.quantile(0.03)) == pytest.approx(0.03)
     assert table.quantile(1.0) == pytest.approx(11.5)
     assert table.scaled(2.0).quantile(0.5) == 8.0
     assert table.mean == pytest.approx(sum(table.quantile((n + 0.5) / 10_000) for n in range(10_000)) / 10_000)

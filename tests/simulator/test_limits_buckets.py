@@ -138,12 +138,12 @@ def test_settling_gives_back_or_takes_more() -> None:
     assert key.take(0, "b", tokens=10)["wait"] == pytest.approx(18)  # it is 20 tokens below nothing
 
 
-@pytest.mark.parametrize(("other", "left"), [(5, 2), (3, 0), (2, 0)])
+@pytest.mark.parametrize(("other", "left"), [(5.0, 2), (3.0, 0), (2.0, 0)])
 def test_of_a_limit_that_was_changed_as_much_is_used_as_before(other: float, left: int) -> None:
     key = Key(requests=(3, 60))
     for n in range(2):
         key.take(0, f"{n}")
-    key.most = {"requests": (other, 60)}
+    key.most = {"requests": (other, 60.0)}
     result = key.take(0, "next")
     assert (result["ok"], result["left"]["requests"]) == (other > 2, left)
 

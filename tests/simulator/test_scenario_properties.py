@@ -18,6 +18,8 @@ from llm_simulator.simulator.scenario import Chosen, Scenario, choose
 from llm_simulator.simulator.scenario_when import Situation
 from llm_simulator.types import Call, RawRequest
 
+FEWER = settings(max_examples=40)
+
 # --- scenarios
 
 PHASES = ("calm", "down", "up")
@@ -229,6 +231,7 @@ def test_any_scenario_decides_any_call(scenario: Scenario, situation: Situation,
     assert chosen.fault is None or (chosen.fault.name in allowed and chosen.fault.waits >= 0)
 
 
+@FEWER
 @given(scenarios(), st.lists(situations(), min_size=2, max_size=5), st.randoms(use_true_random=False))
 def test_the_decision_is_the_same_in_any_order(scenario: Scenario, asked: list[Situation], chance: Any) -> None:
     first = [decided(scenario, situation, 7) for situation in asked]
@@ -238,6 +241,7 @@ def test_the_decision_is_the_same_in_any_order(scenario: Scenario, asked: list[S
         assert decided(scenario, again(asked[at]), 7) == first[at]
 
 
+@FEWER
 @given(scenarios(), situations(), st.integers(0, 2**64 - 1), st.integers(0, 3))
 def test_a_rule_that_fits_nothing_changes_nothing(
     scenario: Scenario, situation: Situation, seed: int, place: int
@@ -277,7 +281,7 @@ def _hits(scenario: Scenario, seed: int, rule: str) -> tuple[int, int]:
     return taken, struck
 
 
-@settings(max_examples=40)
+@FEWER
 @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.integers(0, 2**64 - 1))
 def test_shares_of_distinct_calls_are_binomial(share: float, probability: float, seed: int) -> None:
     faults = [{"kind": "overloaded", "probability": probability}]

@@ -75,7 +75,9 @@ def test_the_tally_counts_by_scenario_rule_and_fault() -> None:
         "scenario mixed: 1 failed, 1 replayed, 1 simulated, 1 templated; "
         "by rule: failed 1, no rule 1, recorded 1, templated 1; faults: rate_limit 1"
     )
-    assert 'llm_faults_total{fault="rate_limit",priority="",rule="failed",scenario="mixed"} 1.0' in metrics.text().decode()
+    assert (
+        'llm_faults_total{fault="rate_limit",priority="",rule="failed",scenario="mixed"} 1.0' in metrics.text().decode()
+    )
 
 
 def test_metrics_in_the_exposition_format() -> None:

@@ -161,6 +161,9 @@ def test_a_stop_sequence_ends_the_text() -> None:
 LOGPROBS: list[tuple[Form, tuple[str | int, ...]]] = [
     (OPENAI, ("choices", 0, "logprobs", "content")),
     (AZURE, ("choices", 0, "logprobs", "content")),
+    (GEMINI, ("candidates", 0, "logprobsResult", "chosenCandidates")),
+    (VERTEX, ("candidates", 0, "logprobsResult", "topCandidates")),
+    (COHERE, ("logprobs",)),
 ]
 
 

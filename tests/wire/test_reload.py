@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,28 @@ def test_a_file_that_changes_is_taken_by_every_worker(tmp_path: Path, workers: s
         made.until(lambda: made.config()["last_error"] is not None)
         assert {made.profile() for _ in range(8)} == {"openai/gpt-4o"}
         assert made.post("simulation: {speed: 0}\nproviders: {gpt-4o: {enabled: false}}\n").status == 200
+        assert {made.called().status for _ in range(16)} == {404}
+
+
+def test_a_worker_that_is_replaced_begins_with_what_is_in_force(tmp_path: Path) -> None:
+    with running(tmp_path / "c.yaml", "--workers", "2", "--no-watch") as made:
+        assert made.post("simulation: {speed: 0}\nproviders: {gpt-4o: {enabled: false}}\n").status == 200
+
+        def pids() -> set[int]:
+            return {worker["process"] for worker in ask(made.url, "/admin/workers", headers=TOKEN).json()["workers"]}
+
+        def replaced(gone: int) -> bool:
+            try:
+                now = pids()
+            except OSError:
+                return False  # the one that is gone was asked
+            return gone not in now and len(now) == 2
+
+        before = pids()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+            made.until(partial(replaced, pid))
+        assert not before & pids()
         assert {made.called().status for _ in range(16)} == {404}
 
 
