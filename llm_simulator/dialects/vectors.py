@@ -48,7 +48,9 @@ def _scaled(text: str, dimensions: int, model: str) -> tuple[list[int], dict[int
     lanes, weight = _sum(_weights(text, crc32(model.encode("utf-8", "replace"))), dimensions)
     middle = weight * _MIDDLE
     square = sum(map(mul, lanes, lanes)) - 2 * middle * sum(lanes) + dimensions * middle * middle
-    scale = _STEPS / sqrt(square) if square else 0.0
+    if not square:  # all cancelled out, which happens in one or two dimensions
+        return lanes, dict.fromkeys(lanes, 1 / sqrt(dimensions))
+    scale = _STEPS / sqrt(square)
     return lanes, {lane: int((lane - middle) * scale) / _STEPS for lane in set(lanes)}
 
 

@@ -30,6 +30,10 @@ def test_unit_length_and_the_dimensions_asked_for(text: str, dimensions: int) ->
     assert vector == embed(text, dimensions, MODEL)
 
 
+def test_what_cancels_out_in_one_dimension_has_unit_length_all_the_same() -> None:
+    assert embed("3Ù|T\U00090e1f/", 1, MODEL) == (1.0,)
+
+
 @pytest.mark.parametrize(
     ("near", "far"),
     [
