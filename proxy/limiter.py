@@ -95,7 +95,7 @@ class Limiter:
         if not isinstance(answer, Answer):
             return answer
         if answer.source is not Source.UPSTREAM:  # what that one used is known at its end
-            await self._settle(taken, entry)
+            await self._settle(taken, entry, answer.status)
         return self._told(answer, call, taken.standing, entry)
 
     async def _crowded(self, key: str, most: int, asked: Asked, entry: Entry) -> Answer | None:
@@ -138,17 +138,23 @@ class Limiter:
             {**_named(key), "left": value["levels"], "waiting": len(value["places"])} for key, value in values.items()
         ]
 
-    async def _settle(self, taken: _Taken, entry: Entry) -> None:
+    async def _settle(self, taken: _Taken, entry: Entry, status: int) -> None:
         """Puts right what a call seemed to need."""
         taken.settled = True
-        if left := settled(taken.buckets, _usage(entry)):
+        if left := _left(taken, entry, status):
             result = await self._state.step(MACHINE, taken.key, steps.settle(left))
             for name in ("left", "full"):
                 taken.result[name] = {**taken.result[name], **result[name]}
 
     def _ended(self, taken: _Taken, entry: Entry) -> None:
-        if not taken.settled and settled(taken.buckets, _usage(entry)):
-            self._tasks.start(self._settle(taken, entry))
+        if not taken.settled and _left(taken, entry, entry.status):
+            self._tasks.start(self._settle(taken, entry, entry.status))
+
+
+def _left(taken: _Taken, entry: Entry, status: int) -> list[Bucket]:
+    """What is left to take, or to give back. What was answered without anyone counting stays as it was estimated."""
+    usage = _usage(entry)
+    return [] if usage is None and 0 < status < 400 else settled(taken.buckets, usage)
 
 
 def key_for(asked: Asked, scope: str = "") -> str:

@@ -64,7 +64,12 @@ class Service:
         self._admin = admin
         self._observer = observer
         self._wire = wire
-        self._clean = lru_cache(maxsize=4096)(lambda text: printable(clean(text)))  # paths and models recur
+
+        @lru_cache(maxsize=4096)  # paths and models recur
+        def shown(text: str) -> str:
+            return printable(clean(text))
+
+        self._clean = shown
         self._mask = clean
         self._door = door
         self._guard = _guard(settings, door)

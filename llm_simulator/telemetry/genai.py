@@ -62,6 +62,9 @@ _NUMBERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "gen_ai.request.top_p": ("top_p", "topP", "p"),
     }
 )
+_SPELLED: Mapping[str, str] = MappingProxyType({each: name for name, all_ in _NUMBERS.items() for each in all_})
+_STRONGER = "max_completion_tokens"
+"""Of two spellings of one parameter the one that holds."""
 _STOPS = ("stop", "stop_sequences", "stopSequences")
 _INNER = ("generationConfig", "generation_config")
 _WHOLE = frozenset({"gen_ai.request.choice.count", "gen_ai.request.max_tokens", "gen_ai.request.seed"})
@@ -133,11 +136,17 @@ def _asked(body: Any) -> Iterator[tuple[str, Value]]:
     if not isinstance(body, dict):
         return
     inner = next((body[name] for name in _INNER if isinstance(body.get(name), dict)), body)
-    for name, spellings in _NUMBERS.items():
-        value = next((inner[spelling] for spelling in spellings if inner.get(spelling) is not None), None)
-        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 63:
+    for spelling, value in inner.items():
+        name = _SPELLED.get(spelling)
+        if name is None:
+            if spelling in _STOPS and (texts := _texts(value)):
+                yield "gen_ai.request.stop_sequences", texts
+        elif spelling == "max_tokens" and inner.get(_STRONGER) is not None:
+            continue
+        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 63:
             yield name, int(value) if name in _WHOLE else float(value)
-    stops = next((inner[name] for name in _STOPS if inner.get(name)), None)
+
+
+def _texts(stops: Any) -> list[str]:
     listed = [stops] if isinstance(stops, str) else stops if isinstance(stops, list) else []
-    if texts := [printable(stop) for stop in listed if isinstance(stop, str)]:
-        yield "gen_ai.request.stop_sequences", texts
+    return [printable(stop) for stop in listed if isinstance(stop, str)]

@@ -1,17 +1,18 @@
 """One OpenTelemetry span per call, sent to a collector (OTLP). Needs the extra `otel`; imported where traces are wanted.
 
 A span is made once its call is finished, and put into a bounded queue that a thread of its own empties: a collector
-that is missing, slow or silent costs spans, never time of a call. The process's global tracer is left alone, so that a
-program that runs us in process keeps its own.
+that is missing, slow or silent costs spans, never time of a call. While it fails, spans are not even made. The process's
+global tracer is left alone, so that a program that runs us in process keeps its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from llm_simulator.errors import ConfigError
@@ -21,18 +22,55 @@ from llm_simulator.types import Call
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-    from opentelemetry.sdk.trace.export import SpanExporter
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 CLOSE_SECONDS = 3.0
 """How long the end of a run waits for a collector to take the last spans."""
 GRPC_PORT = 4317
 """OTLP over gRPC, as OpenTelemetry assigns it; 4318 is OTLP over HTTP."""
+PAUSE_SECONDS = 5.0
+"""How long no span is made after an export that failed, and how long one may take until that is so."""
 _PATH = "/v1/traces"
 _NANO = 1_000_000_000
 
 
+class Watched:
+    """An exporter (`SpanExporter`), and whether its collector takes what it is sent."""
+
+    def __init__(self, exporter: SpanExporter, clock: Callable[[], float] = time.monotonic) -> None:
+        self._exporter = exporter
+        self._clock = clock
+        self._began: float | None = None  # of the export that is under way
+        self._failed = -PAUSE_SECONDS
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Sends them, in the thread of the queue."""
+        self._began = self._clock()
+        result = self._exporter.export(spans)
+        self._began = None
+        if result.value:
+            self._failed = self._clock()
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether an export has failed just now, or is under way for long."""
+        now, began = self._clock(), self._began
+        return now - self._failed < PAUSE_SECONDS or (began is not None and now - began > PAUSE_SECONDS)
+
+
 class Traces:
-    """The spans of one server. `hosts` says where a provider is whose call came by a bare path."""
+    """The spans of one server. `hosts` says where a provider is whose call came by a bare path.
+
+    `dropped` counts the calls whose span was not made, as their collector was not there.
+    """
 
     def __init__(self, exporter: SpanExporter, version: str, hosts: Mapping[str, str]) -> None:
         from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -44,8 +82,9 @@ class Traces:
         ours = Resource({"service.name": "llm-simulator", "service.version": version})
         resource = ours.merge(OTELResourceDetector().detect())  # OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
         self._provider = TracerProvider(resource=Resource.create().merge(resource), shutdown_on_exit=False)
-        self._exporter = exporter
-        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self.dropped = 0
+        self._exporter = Watched(exporter)
+        self._provider.add_span_processor(BatchSpanProcessor(cast("SpanExporter", self._exporter)))
         self._tracer = self._provider.get_tracer("llm_simulator", version)
         self._propagator = TraceContextTextMapPropagator()
         self._hosts = hosts
@@ -67,6 +106,9 @@ class Traces:
 
     def add(self, entry: Entry, call: Call | None) -> None:
         """The span of a finished call, under the span that its client named (W3C Trace Context)."""
+        if self._exporter.stuck:
+            self.dropped += 1
+            return
         start = int(entry.at * _NANO)
         host = self._hosts.get(entry.provider, "")
         span = self._tracer.start_span(

@@ -60,7 +60,10 @@ def test_older_ways_to_the_network_are_refused_as_well(policy: egress.Policy) ->
 
 def test_an_allowed_name_is_reached_at_its_addresses(policy: egress.Policy, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"db.example": "192.0.2.7"}
-    look_up = lambda name, port: [(socket.AF_INET, 0, 0, "", (found[name], port))]  # noqa: E731
+
+    def look_up(name: str, port: int) -> list[tuple[socket.AddressFamily, int, int, str, tuple[str, int]]]:
+        return [(socket.AF_INET, 0, 0, "", (found[name], port))]
+
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.connect(("192.0.2.7", 9))  # a datagram connect sends nothing

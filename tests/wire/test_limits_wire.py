@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import anthropic
 import openai
 import pytest
 from serving import Got, ask, command_serving, serving
+from standin import Script, standin
 
 from llm_simulator.config.load import from_mapping
 from llm_simulator.proxy.server import Server
@@ -75,7 +77,7 @@ def test_headers_count_down_on_every_answer_in_the_providers_names(name: str, re
     assert {got.header(limit) for got in answers} == {"3"}
     assert all("limits" in got.header("x-llm-simulator-state") for got in answers)
     assert all(len([each for each, _ in got.headers if each == remaining]) == 1 for got in answers)
-    assert int(answers[3].header("retry-after")) in (19, 20)
+    assert 1 <= int(answers[3].header("retry-after")) <= 20
 
 
 def test_each_provider_spells_resets_its_own_way() -> None:
@@ -86,7 +88,7 @@ def test_each_provider_spells_resets_its_own_way() -> None:
         assert {name.split("-", 2)[2].rpartition("-")[0] for name in claude} == {
             *("requests", "tokens", "input-tokens", "output-tokens"),
         }
-        assert 1900 < int(posted(server, "azure").header("x-ratelimit-reset-requests")) <= 2000
+        assert 1 <= int(posted(server, "azure").header("x-ratelimit-reset-requests")) <= 2000
         assert not named(posted(server, "gemini"), "ratelimit")
 
 
@@ -96,7 +98,7 @@ def test_gemini_says_in_its_body_when_to_come_back() -> None:
         refused = posted(server, "gemini")
     assert (refused.status, refused.header("retry-after")) == (429, "")
     details = {each["@type"].rpartition(".")[2]: each for each in refused.json()["error"]["details"]}
-    assert details["RetryInfo"]["retryDelay"] in ("59s", "60s")
+    assert re.fullmatch(r"[3-6]\ds", details["RetryInfo"]["retryDelay"])
     assert details["QuotaFailure"]["violations"][0]["quotaValue"] == "1"
 
 
@@ -115,7 +117,7 @@ def test_tokens_are_counted_as_they_were_used() -> None:
     with limited({"openai": {"tpm": 2000}}) as server:
         got = posted(server)
         used = got.json()["usage"]["total_tokens"]
-        assert int(got.header("x-ratelimit-remaining-tokens")) == 2000 - used
+        assert 2000 - used <= int(got.header("x-ratelimit-remaining-tokens")) < 2000 - used / 2  # a little comes back
         body = {**CHAT, "max_tokens": 3000}
         large = ask(server.base_url, FORMATS["openai"][0], body, headers={"authorization": "Bearer sk-test"})
     assert large.status == 429
@@ -174,6 +176,24 @@ def test_a_server_without_limits_says_nothing_of_them() -> None:
         assert ask(server.base_url, "/admin/limits").json() == {"limits": []}
 
 
+@pytest.mark.parametrize(("mode", "used"), [("record", 60), ("passthrough", 6)])
+def test_what_a_provider_counted_is_taken_at_the_end(mode: str, used: int, tmp_path: Path) -> None:
+    """Where nobody reads its answer, the estimate stays."""
+    usage = {"prompt_tokens": 20, "completion_tokens": 40, "total_tokens": 60}
+    answer = {"id": "x", "object": "chat.completion", "choices": [], "usage": usage}
+    own = (("content-type", "application/json"), ("x-ratelimit-remaining-requests", "77"))
+    with standin(lambda _: Script(headers=own, chunks=((0, json.dumps(answer).encode()),)), None) as upstream:
+        sections = {
+            "cassettes": {"path": str(tmp_path / "c.db") if mode == "record" else "", "mode": mode},
+            "upstreams": {"api.openai.com": upstream.url},
+        }
+        with limited({"openai": {"rpm": 10, "tpm": 1000}}, **sections) as server:
+            first, second = posted(server), posted(server)
+    assert (first.status, first.header("x-ratelimit-remaining-requests")) == (200, "9")
+    left = [int(got.header("x-ratelimit-remaining-tokens")) for got in (first, second)]
+    assert used / 2 < left[0] - left[1] <= used  # a little comes back
+
+
 # --- SDKs
 
 
@@ -197,8 +217,8 @@ def drained(server: Server, name: str, key: str) -> None:
 
 def test_the_openai_sdk_waits_as_told_and_succeeds_at_its_first_retry() -> None:
     with limited({"openai": {"rpm": QUICK}}) as server:
-        drained(server, "openai", "sk-sdk")
         client = openai.OpenAI(api_key="sk-sdk", base_url=f"{server.base_url}/api.openai.com/v1", max_retries=1)
+        drained(server, "openai", "sk-sdk")
         with ThreadPoolExecutor(3) as pool:  # each is told a time of its own, and each holds
 
             def asked(n: int) -> str | None:
@@ -212,9 +232,9 @@ def test_the_openai_sdk_waits_as_told_and_succeeds_at_its_first_retry() -> None:
 
 def test_the_anthropic_sdk_waits_as_told_and_succeeds_at_its_first_retry() -> None:
     with limited({"anthropic": {"rpm": QUICK}}) as server:
-        drained(server, "anthropic", "sk-ant")
         client = anthropic.Anthropic(api_key="sk-ant", base_url=f"{server.base_url}/api.anthropic.com", max_retries=1)
         client = client.with_options(default_headers={"authorization": "Bearer sk-ant"})
+        drained(server, "anthropic", "sk-ant")
         assert client.messages.create(model="claude-opus-5", max_tokens=64, messages=HI).content
         statuses = [entry.status for entry in server.observer.journal]
     assert statuses[-2:] == [429, 200]
@@ -231,7 +251,7 @@ def test_who_is_one_too_many_at_once_is_told_to_come_back_and_then_let_in() -> N
         client = openai.OpenAI(api_key="sk", base_url=f"{server.base_url}/api.openai.com/v1", max_retries=0)
         with ThreadPoolExecutor(1) as pool:
             held = pool.submit(
-                lambda: client.with_options(timeout=1.2).chat.completions.create(
+                lambda: client.with_options(timeout=3).chat.completions.create(
                     model="gpt-4o", messages=HI, extra_headers={"x-hang": "1"}
                 )
             )
@@ -300,7 +320,7 @@ def test_without_a_policy_any_key_goes() -> None:
 SHARED_LIMITS = """
 server: {workers: 2}
 simulation: {speed: 0, concurrency: {max_concurrent_requests: 8, queue_size: 200}}
-limits: {openai: {rpm: 25}}
+limits: {openai: {rpd: 25}}
 sessions: {ttl_secs: 600}
 breaker: {guards: all}
 """

@@ -213,7 +213,7 @@ def _replaced(server: Crewed, killed: int) -> bool:
 
 
 def test_the_end_waits_for_a_stream() -> None:
-    with crewed("--mode", "simulate", "--scenario", "slow") as server:
+    with crewed("--mode", "simulate", "--scenario", "slow", "--speed", "3") as server:
         parts = urlsplit(server.base_url)
         connection = http.client.HTTPConnection(str(parts.hostname), parts.port or 0, timeout=30)
         body = question("Tell me", stream=True, max_tokens=20)
