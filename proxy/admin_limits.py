@@ -54,7 +54,8 @@ def pages(kit: Kit) -> Mapping[str, Mapping[str, Handler]]:
         return _json({"upstream": upstream, "model": model, "state": moved})
 
     async def limits(_: web.BaseRequest) -> web.Response:
-        return _json({"limits": await kit.tools.limiter.all()})
+        slots = [{**each, "of": _of(each["of"])} for each in await kit.tools.turnstile.all()]
+        return _json({"limits": await kit.tools.limiter.all(), "slots": slots})
 
     return {
         "/admin/sessions": {"GET": sessions, "HEAD": sessions},
@@ -63,6 +64,13 @@ def pages(kit: Kit) -> Mapping[str, Mapping[str, Handler]]:
         "/admin/breakers/*": {"POST": move},
         "/admin/limits": {"GET": limits, "HEAD": limits},
     }
+
+
+def _of(key: str) -> str:
+    """Whose slots they are: the server's, a provider's, or those of a key and model family."""
+    if "|" in key:
+        return key.rstrip("|")
+    return key.removeprefix("0:") or "server"
 
 
 def _path(request: web.BaseRequest) -> str:

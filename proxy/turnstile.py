@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from llm_simulator.proxy.state import Embedded, State
 from llm_simulator.proxy.tasks import Tasks
@@ -101,6 +102,19 @@ class Turnstile:
             turn = self._waiting.get(ticket)
             if turn is not None and not turn.done():
                 turn.set_result(True)
+
+    async def all(self) -> list[dict[str, Any]]:
+        """What is limited by number, how many run and how many wait."""
+        values = await self._state.values(MACHINE)
+        return [
+            {
+                "of": key,
+                "limit": value["most"],
+                "running": sum(value["running"].values()),
+                "waiting": len(value["line"]),
+            }
+            for key, value in values.items()
+        ]
 
     def close(self) -> None:
         """Whoever waits is refused at once, and whoever would have to."""

@@ -173,7 +173,7 @@ def test_a_rule_has_limits_of_its_own() -> None:
 def test_a_server_without_limits_says_nothing_of_them() -> None:
     with limited({}) as server:
         assert posted(server).header("x-llm-simulator-state") == ""
-        assert ask(server.base_url, "/admin/limits").json() == {"limits": []}
+        assert ask(server.base_url, "/admin/limits").json() == {"limits": [], "slots": []}
 
 
 @pytest.mark.parametrize(("mode", "used"), [("record", 60), ("passthrough", 6)])

@@ -128,6 +128,8 @@ def test_who_waits_in_the_line_is_answered_in_his_turn() -> None:
         second = ask_later(server)
         until(lambda: waiting(server) == 2)
         assert asked(server).status == 503
+        shown = ask(server.base_url, "/admin/limits").json()["slots"]
+        assert shown == [{"of": "server", "limit": 1, "running": 1, "waiting": 2}]
         held.leave()
         answers = [first.result(20), second.result(20)]
         assert [got.status for got in answers] == [200, 200]
