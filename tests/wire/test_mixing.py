@@ -15,7 +15,7 @@ from serving import ask, command_serving, llm_simulator
 
 pytestmark = pytest.mark.wire
 
-MONTHS = 60
+MONTHS = 40
 COUNTED = {"cassette": "replayed", "simulator": "simulated", "response": "templated", "fault": "failed"}
 PROGRAM = f"""
 import hashlib, http.client, os
@@ -79,6 +79,7 @@ def counts(answers: list[Told]) -> dict[str, Any]:
     return made
 
 
+@pytest.mark.timeout(180)
 def test_a_mix_is_counted_and_comes_again_in_a_fresh_process(tmp_path: Path) -> None:
     cassette, config, program = tmp_path / "c.yaml", tmp_path / "mix.json", tmp_path / "ask.py"
     write(cassette, *((f"days in month {month}?", str(month)) for month in range(MONTHS)))
