@@ -41,13 +41,13 @@ CASES = (
     Case("replay, SQLite, 500 recordings", "sqlite", many=RECORDED),
     Case("simulate", "simulate"),
     Case("simulate, 500 prompts", "simulate", many=RECORDED),
-    Case("simulate, every prompt new", "simulate", many=10**9),
+    Case("simulate, every prompt new", "fresh", many=10**9),
     Case("bare aiohttp application, stream", "bare", stream=True),
     Case("aimock, stream", "aimock", stream=True),
     Case("replay, YAML, stream", "yaml", stream=True),
     Case("replay, SQLite, stream", "sqlite", stream=True),
     Case("simulate, stream", "simulate", stream=True),
-    Case("simulate, stream, every prompt new", "simulate", stream=True, many=10**9),
+    Case("simulate, stream, every prompt new", "fresh", stream=True, many=10**9),
 )
 
 
@@ -62,6 +62,8 @@ def peers(folder: Path) -> dict[str, rig.Peer]:
         "yaml": rig.ours("yaml", 18103, "--mode", "replay", "--cassette", str(text), "--speed", "0"),
         "sqlite": rig.ours("sqlite", 18104, "--mode", "replay", "--cassette", str(database), "--speed", "0"),
         "simulate": rig.ours("simulate", 18105, "--mode", "simulate", "--speed", "0"),
+        # prompts that never come again would drive out what the others have: not the same server
+        "fresh": rig.ours("fresh", 18107, "--mode", "simulate", "--speed", "0"),
     }
     if peer := rig.aimock(18106, folder):
         found["aimock"] = peer
