@@ -9,11 +9,13 @@ requests are equal requests, so all that aiohttp refuses is still refused. Every
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp import __version__ as aiohttp_version
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
@@ -22,11 +24,28 @@ from llm_simulator.proxy.known import Asked
 from llm_simulator.proxy.recent import Recent
 from llm_simulator.proxy.wire import Sent, no_delay
 
+log = logging.getLogger("llm_simulator.server")
+
 KEPT_BYTES = 4 << 20
 LARGEST = 64 << 10
 """Requests above this go the long way."""
 _TICKET_BYTES = 512
 _HELD_BYTES = 256 << 10  # of what a client sends ahead while it is answered
+
+_OF_AIOHTTP = (
+    "_waiter",
+    "_close",
+    "_force_close",
+    "_manager",
+    "_request_count",
+    "_keepalive",
+    "_keepalive_handle",
+    "_keepalive_timeout",
+    "_next_keepalive_close_time",
+    "_process_keepalive",
+)
+FITS = all(hasattr(RequestHandler, name) for name in _OF_AIOHTTP)
+"""Whether this aiohttp has what the short way is built on; a later one may not, and then there is only aiohttp's own."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?=\r\n)", re.IGNORECASE)
 _UNUSUAL = re.compile(rb"\r\n(?:transfer-encoding|upgrade|expect):", re.IGNORECASE)
@@ -193,8 +212,14 @@ class Listener(web.Server):
     def __init__(self, handler: Callable[..., Any], tickets: Tickets, **settings: Any) -> None:
         super().__init__(handler, **settings)
         self._tickets = tickets
+        if not FITS:
+            log.warning(
+                "aiohttp %s is not known well enough to answer recurring requests the short way", aiohttp_version
+            )
 
     def __call__(self) -> RequestHandler:
+        if not FITS:
+            return super().__call__()
         return Lane(self, self._tickets, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:

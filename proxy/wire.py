@@ -11,7 +11,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import assert_never
 
@@ -61,7 +61,6 @@ class Delivery:
     last: float | None = None
     size: int = 0
     complete: bool = False
-    marks: list[str] = field(default_factory=lambda: [])
 
 
 class Wire:

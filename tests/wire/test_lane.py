@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from serving import serving
 
 from llm_simulator.config.settings import Settings
+from llm_simulator.proxy import lane
 from llm_simulator.proxy.lane import Ticket, Tickets, framed
 from llm_simulator.proxy.server import Server
 
@@ -123,6 +124,17 @@ def test_it_is_taken_without_a_request_of_aiohttps(server: Server, monkeypatch: 
             sock.sendall(once)
             assert b"200 OK" in _until_idle(sock)
     assert taken == [once, once]
+
+
+def test_an_aiohttp_of_another_make_goes_its_own_way(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lane, "FITS", False)
+    with serving(SETTINGS) as running, closing(connected(running)) as sock:
+        for _ in range(3):
+            sock.sendall(MODELS)
+            assert b"200 OK" in _until_idle(sock)
+    assert "not known well enough" in caplog.text
 
 
 @settings(max_examples=25, deadline=None)
