@@ -226,7 +226,7 @@ def test_the_openai_sdk_waits_as_told_and_succeeds_at_its_first_retry() -> None:
                 return client.chat.completions.create(model="gpt-4o", messages=words).choices[0].message.content
 
             assert all(pool.map(asked, range(3)))
-        statuses = [entry.status for entry in server.observer.journal]
+    statuses = [entry.status for entry in server.observer.journal]  # once stopped: an answer is noted after it is sent
     assert 1 <= statuses.count(429) - BEFORE <= 3
 
 
@@ -236,7 +236,7 @@ def test_the_anthropic_sdk_waits_as_told_and_succeeds_at_its_first_retry() -> No
         client = client.with_options(default_headers={"authorization": "Bearer sk-ant"})
         drained(server, "anthropic", "sk-ant")
         assert client.messages.create(model="claude-opus-5", max_tokens=64, messages=HI).content
-    statuses = [entry.status for entry in server.observer.journal]  # once stopped: an answer is noted after it is sent
+    statuses = [entry.status for entry in server.observer.journal]
     assert statuses[-2:] == [429, 200]
 
 
@@ -306,7 +306,7 @@ def test_keys_are_never_shown() -> None:
         )
         assert "1234567890" not in shown
         assert "1234567890" not in repr(server.settings)
-        entries = [entry.note for entry in server.observer.journal]
+    entries = [entry.note for entry in server.observer.journal]
     assert entries == ["key no_credit", "key expired"]
 
 

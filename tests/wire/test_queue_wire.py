@@ -233,7 +233,8 @@ def test_slots_of_a_worker_that_died_are_free_again(tmp_path: Path) -> None:
         path, body = PATHS["openai"]
         with ThreadPoolExecutor(1) as pool:
             held = pool.submit(ask, base_url, path, body, headers={"x-hang": "1"})
-            until(lambda: ask(base_url, path, body).status == 503)
+            until(lambda: [slot["running"] for slot in ask(base_url, "/admin/limits").json()["slots"]] == [1])
+            assert ask(base_url, path, body).status == 503
             for worker in ask(base_url, "/admin/workers").json()["workers"]:
                 os.kill(worker["process"], signal.SIGKILL)
             assert held.exception(20) is not None
