@@ -17,6 +17,7 @@ from llm_simulator.config import library
 from llm_simulator.config.settings import Settings
 from llm_simulator.errors import ConfigError
 from llm_simulator.proxy.books import Books, Own
+from llm_simulator.proxy.metrics_port import CONTENT_TYPE
 from llm_simulator.proxy.pages import PAGES
 from llm_simulator.telemetry.observer import Observer
 
@@ -133,9 +134,7 @@ class Admin:
     async def _metrics(self, _: web.BaseRequest) -> web.Response:
         if not self._settings.metrics:
             return _json({"error": "there are no metrics: telemetry.metrics.enabled is false"}, 404)
-        return web.Response(
-            body=await self._books.metrics(), headers={"content-type": "text/plain; version=0.0.4; charset=utf-8"}
-        )
+        return web.Response(body=await self._books.metrics(), headers={"content-type": CONTENT_TYPE})
 
     async def _calls(self, request: web.BaseRequest) -> web.Response:
         limit = request.query.get("limit", str(_DEFAULT_CALLS))

@@ -14,6 +14,7 @@ from llm_simulator.dialects.resolve import PROVIDER_HOSTS
 from llm_simulator.proxy.known import Asked
 from llm_simulator.proxy.labels import labelled
 from llm_simulator.proxy.limiter import Refuse
+from llm_simulator.proxy.machines import cut
 from llm_simulator.proxy.state import Embedded, State
 from llm_simulator.proxy.tasks import Tasks
 from llm_simulator.simulator import breaker as steps
@@ -44,17 +45,12 @@ class Place:
 
     @classmethod
     def read(cls, key: str) -> Place:
-        session, rest = _cut(key)
-        upstream, model = _cut(rest)
+        session, rest = cut(key)
+        upstream, model = cut(rest)
         return cls(upstream, model, session)
 
     def __str__(self) -> str:
         return f"{self.upstream}/{self.model}" + (f" (session {self.session})" if self.session else "")
-
-
-def _cut(text: str) -> tuple[str, str]:
-    size, _, rest = text.partition(":")
-    return rest[: int(size)], rest[int(size) :]
 
 
 def upstream_of(call: Call) -> str:

@@ -19,6 +19,8 @@ from llm_simulator.proxy.framing import HOP_BY_HOP
 from llm_simulator.types import Headers, RawRequest
 
 OWN_PREFIX = "x-llm-simulator-"
+RETRIES_HEADER = "x-stainless-retry-count"
+"""How often an SDK has tried a call before (r of the determinism laws)."""
 DOOR_HEADER = OWN_PREFIX + "door"
 """The HTTPS_PROXY door (proxy/forward.py) shows its token of this run here."""
 
@@ -108,7 +110,7 @@ def enter(
     session, scheme, host, path, query = read_target(target)
     headers, ours = read_headers(raw_headers)
     raw = RawRequest(method, path, host, scheme, query, headers, body)
-    attempt = next((value for name, value in headers if name.lower() == "x-stainless-retry-count"), "0")
+    attempt = next((value for name, value in headers if name.lower() == RETRIES_HEADER), "0")
     visit = Visit(
         session=session or ours.get("session", ""),
         attempt=int(attempt) if attempt.isdecimal() else 0,

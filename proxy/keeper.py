@@ -20,6 +20,7 @@ from llm_simulator.proxy.pacer import LATENESS_BUCKETS
 from llm_simulator.proxy.replicas import TOPIC as OBJECTS
 from llm_simulator.proxy.replicas import contents, learn
 from llm_simulator.proxy.state import Embedded
+from llm_simulator.proxy.tasks import Tasks
 from llm_simulator.proxy.turnstile import TOPIC as SLOTS
 from llm_simulator.proxy.turnstile import dropped
 from llm_simulator.simulator.shelf import Shelves
@@ -46,7 +47,7 @@ class Keeper:
         self._gone: tuple[Figures, _Late, Mapping[str, int]] = ({}, ([], 0.0), {})  # sums of those that are dead
         self._links: dict[Link, str] = {}  # with the name under which each holds slots
         self._workers: dict[Link, tuple[int, int]] = {}  # number and process
-        self._freed: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._joined = 0
         self._played: set[int] = set()
         self._shelves = Shelves()
@@ -107,9 +108,7 @@ class Keeper:
         owner = self._links.pop(link, None)
         self._workers.pop(link, None)
         if owner is not None and (tickets := dropped(self.state, owner)):
-            freed = asyncio.get_running_loop().create_task(self._publish(SLOTS, tickets))
-            self._freed.add(freed)
-            freed.add_done_callback(self._freed.discard)
+            self._tasks.start(self._publish(SLOTS, tickets))
         figures, late, recorded = self._sums.pop(link, ({}, ([], 0.0), {}))
         kept, was_late, were_recorded = self._gone
         self._gone = (added((kept, counters(figures))), _both((was_late, late)), _sum((were_recorded, recorded)))

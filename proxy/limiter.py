@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 from llm_simulator.dialects import rate_limits
 from llm_simulator.dialects.condition_values import key_of
 from llm_simulator.dialects.rate_limits import CONCURRENT, Refused, Standing
+from llm_simulator.proxy.door import RETRIES_HEADER
 from llm_simulator.proxy.known import Asked
 from llm_simulator.proxy.labels import STATE as STATE_HEADER
 from llm_simulator.proxy.labels import labelled
-from llm_simulator.proxy.machines import first
+from llm_simulator.proxy.machines import cut
 from llm_simulator.proxy.state import State
 from llm_simulator.proxy.tasks import Tasks
 from llm_simulator.proxy.turnstile import BACK_SECONDS, No, Pass, Turnstile
@@ -29,7 +30,6 @@ from llm_simulator.types import Answer, Call, Condition, Source, Usage, header
 
 MACHINE = "limits"
 LABEL = "limits"
-_RETRIES = "x-stainless-retry-count"
 _COUNTS = "count_tokens"  # asking how long a prompt is takes nothing of what is limited
 
 A = TypeVar("A")
@@ -85,7 +85,7 @@ class Limiter:
         wanted = buckets(limits, call)
         if not wanted:
             return await perform()
-        tries = header(call.raw.headers, _RETRIES)
+        tries = header(call.raw.headers, RETRIES_HEADER)
         event = steps.take(wanted, asked.known.identity.hex(), int(tries) if tries.isdecimal() else None)
         taken = _Taken(key, wanted, await self._state.step(MACHINE, key, event))
         if not taken.result["ok"]:
@@ -171,8 +171,8 @@ def _key(session: str, key: str, provider: str, model: str, scope: str) -> str:
 
 
 def _named(key: str) -> dict[str, str]:
-    session = first(key)
-    credential, provider, shared, scope = key[len(f"{len(session)}:{session}|") :].split("|", 3)
+    session, rest = cut(key)
+    credential, provider, shared, scope = rest[1:].split("|", 3)
     return {"session": session, "credential": credential, "provider": provider, "models": shared, "scope": scope}
 
 

@@ -15,6 +15,7 @@ from inspect import isawaitable
 from typing import Any
 
 from llm_simulator.errors import SimulatorError, StateError
+from llm_simulator.proxy.tasks import Tasks
 
 log = logging.getLogger("llm_simulator.workers")
 
@@ -36,7 +37,7 @@ class Link(asyncio.Protocol):
         self._unsent: list[bytes] = []
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     # --- saying
 
@@ -114,9 +115,7 @@ class Link(asyncio.Protocol):
             self._reply(number, False, _said(error))
             return
         if isawaitable(answer):
-            task = self._loop.create_task(self._later(number, answer))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.start(self._later(number, answer))
         else:
             self._reply(number, True, answer)
 

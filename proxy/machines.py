@@ -13,10 +13,15 @@ PLAYED_LIMIT = 400_000
 LIMITS = 100_000
 
 
-def first(key: str) -> str:
-    """A key that begins with its session and the length of that: "4:mine..."."""
+def cut(key: str) -> tuple[str, str]:
+    """The first part of a key that begins with the length of that ("4:mine..."), and the rest."""
     size, _, rest = key.partition(":")
-    return rest[: int(size)]
+    return rest[: int(size)], rest[int(size) :]
+
+
+def first(key: str) -> str:
+    """The session of a key that begins with it."""
+    return cut(key)[0]
 
 
 def _after(colons: int) -> Callable[[str], str]:

@@ -120,8 +120,7 @@ class Performer:
         return before
 
     async def _draw(self, asked: Asked) -> Draw:
-        alone = self._state is None
-        return Draw(asked.visit.attempt, self.occurrence(asked) if alone else await self.counted(asked))
+        return Draw(asked.visit.attempt, await self.counted(asked))
 
     def _inner(self, raw: RawRequest) -> tuple[Known, Condition | None]:
         """A request that another one contains, and what is wrong with it."""

@@ -33,10 +33,7 @@ class Repeat:
         made = self.made
         assert made.timing is not None
         ttft, total = made.timing(Stratified(self.lot, draw, "latency"))
-        entry.source = Source.SIMULATOR.value
-        entry.virtual_ttft, entry.virtual_total, entry.profile = ttft, total, made.profile
-        if made.usage is not None:
-            entry.prompt_tokens, entry.completion_tokens = made.usage.prompt, made.usage.completion
+        note(entry, made, ttft, total)
         return Answer(
             made.answer.status,
             (*self.headers, *spelled_times(ttft, total)),
@@ -64,6 +61,13 @@ class Repeats:
         size = sum(len(chunk.data) + _CHUNK_BYTES for chunk in chunks)
         if size <= LARGEST and (made.timed is None or not (made.timed.errors or made.timed.load)):
             self._kept.put(known, Repeat(made, headers, chunks, lot), size + _ENTRY_BYTES)
+
+
+def note(entry: Entry, made: Simulated, ttft: float, total: float) -> None:
+    """What the journal says of a simulated answer with these times."""
+    entry.virtual_ttft, entry.virtual_total, entry.profile = ttft, total, made.profile
+    if made.usage is not None:
+        entry.prompt_tokens, entry.completion_tokens = made.usage.prompt, made.usage.completion
 
 
 def spelled_times(ttft: float, total: float) -> Headers:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from llm_simulator.errors import StateError
 from llm_simulator.proxy.state import State
+from llm_simulator.proxy.tasks import Tasks
 from llm_simulator.simulator.shelf import ShelfFullError, Shelves
 from llm_simulator.types import JSON
 
@@ -34,7 +35,7 @@ class Replicas:
         self._early: list[Change] | None = []  # what was heard before `load`
         self._unsaid: list[Change] = []
         self._due: asyncio.Handle | None = None
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         shelves.changed, shelves.settle = self._changed, self._settle
 
     def load(self, changes: Iterable[Change]) -> None:
@@ -61,9 +62,7 @@ class Replicas:
             self._due = None
         changes, self._unsaid = self._unsaid, []
         if changes:
-            task = self._loop.create_task(self._told(changes))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._tasks.start(self._told(changes))
 
     async def _told(self, changes: list[Change]) -> None:
         try:
@@ -74,8 +73,7 @@ class Replicas:
     async def _settle(self) -> None:
         """Returns when all that was changed here is known everywhere."""
         self._publish()
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+        await self._tasks.done()
 
 
 def learn(shelves: Shelves, changes: Iterable[Change]) -> None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llm_simulator.config.settings import Settings, Validation
+from llm_simulator.proxy import labels
 from llm_simulator.proxy.known import Known
 from llm_simulator.proxy.perform import Performer
 from llm_simulator.telemetry.journal import Entry
-from llm_simulator.types import Answer, Condition, header
+from llm_simulator.types import Answer, Condition
 
 if TYPE_CHECKING:
     from llm_simulator.simulator.faults import Fault
@@ -98,18 +99,11 @@ def condition(fault: Fault, known: Known) -> Condition:
 
 
 def labelled(answer: Answer, chosen: Chosen, entry: Entry) -> Answer:
-    """With the rule, the fault and the phase that it is due to. What differs between equal calls stays last (wire)."""
-    if not answer.status:
-        return answer
+    """With the rule, the fault and the phase that it is due to."""
     more: list[tuple[str, str]] = []
-    kept = answer.headers
     if chosen.rule is not None:
         more.append(("x-llm-simulator-rule", chosen.rule.name))
     if entry.fault:
         more.append(("x-llm-simulator-fault", entry.fault))
-    if chosen.state or chosen.bursts:
-        before = header(kept, "x-llm-simulator-state")
-        kept = tuple(item for item in kept if item[0] != "x-llm-simulator-state")
-        phase = f"phase {chosen.phase or 'none'}" if chosen.state else "faults"
-        more.append(("x-llm-simulator-state", f"{before}, {phase}" if before else phase))
-    return replace(answer, headers=(*kept[:-2], *more, *kept[-2:]))
+    state = f"phase {chosen.phase or 'none'}" if chosen.state else "faults" if chosen.bursts else ""
+    return labels.labelled(answer, state, tuple(more))

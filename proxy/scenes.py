@@ -21,7 +21,7 @@ from llm_simulator.config import library
 from llm_simulator.config.settings import Settings
 from llm_simulator.errors import ConfigError, RequestError, SimulatorError
 from llm_simulator.proxy.answers import relabel
-from llm_simulator.proxy.door import Visit
+from llm_simulator.proxy.door import RETRIES_HEADER, Visit
 from llm_simulator.proxy.known import Asked, Known
 from llm_simulator.proxy.perform import Performer
 from llm_simulator.proxy.scene import SESSIONS_LIMIT, Scene, breaks, condition, labelled
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("llm_simulator.calls")
 
-_RETRIES = "x-stainless-retry-count"
 _NOT_HERE = Condition(
     "not_simulated",
     501,
@@ -343,7 +342,7 @@ class Stage:
             asked.session,
             calls,
             self._clock() - scene.started,
-            header(known.call.raw.headers, _RETRIES) != "",
+            header(known.call.raw.headers, RETRIES_HEADER) != "",
             lambda: self._ask(known, asked.session),
         )
         chosen = choose(scenario, situation, self._lot(scene, known))

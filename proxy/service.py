@@ -123,14 +123,20 @@ class Service:
             return await self._admin.respond(request, path, handler)
         if origin and request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return self._preflight(request, origin)
-        self.active += 1
-        self._idle.clear()
+        self._begun()
         try:
             return await self._call(request, origin)
         finally:
-            self.active -= 1
-            if not self.active:
-                self._idle.set()
+            self._over()
+
+    def _begun(self) -> None:
+        self.active += 1
+        self._idle.clear()
+
+    def _over(self) -> None:
+        self.active -= 1
+        if not self.active:
+            self._idle.set()
 
     def _connecting(self, request: web.BaseRequest) -> web.Response:
         response, entry = connecting.answered(request, self._performer, lambda call: self._entry(call, Visit()))
@@ -170,14 +176,11 @@ class Service:
 
     async def _again(self, asked: Asked, client: Client) -> Sent:
         """The answer to a request that was read before (`proxy/lane.py`)."""
-        self.active += 1
-        self._idle.clear()
+        self._begun()
         try:
             response = await self._respond(client, asked, None, self._loop.time())
         finally:
-            self.active -= 1
-            if not self.active:
-                self._idle.set()
+            self._over()
         assert isinstance(response, Sent)  # no WebSocket comes this way
         return response
 

@@ -15,7 +15,8 @@ from llm_simulator.config.settings import Label, Settings
 from llm_simulator.proxy.answers import immediate, own_headers, with_headers
 from llm_simulator.proxy.inflight import Loads
 from llm_simulator.proxy.known import Asked, Known
-from llm_simulator.proxy.repeats import Repeats, spelled_times
+from llm_simulator.proxy.labels import STATE
+from llm_simulator.proxy.repeats import Repeats, note, spelled_times
 from llm_simulator.proxy.saying import condition_of, own_profiles, profile_named, told, with_pings
 from llm_simulator.simulator import decide as decisions
 from llm_simulator.simulator.draws import Draw
@@ -95,9 +96,7 @@ class Simulation:
         made, ahead = self._loads.entered(made)
         if self._settings.speed:
             made = with_pings(made, known.call)
-        entry.virtual_ttft, entry.virtual_total, entry.profile = made.ttft, made.total, made.profile
-        if made.usage is not None:
-            entry.prompt_tokens, entry.completion_tokens = made.usage.prompt, made.usage.completion
+        note(entry, made, made.ttft, made.total)
         extra = self._told(made, known, ahead)
         if lasting and self._settings.speed == 0:
             said = made.answer.headers + self._headers(Source.SIMULATOR, *extra)
@@ -138,7 +137,7 @@ class Simulation:
         extra = list(told(made, call.provider))
         state = ", ".join(filter(None, ("session" if call.operation in known.dialect.stateful else "", ahead)))
         if state:
-            extra.append(("x-llm-simulator-state", state))
+            extra.append((STATE, state))
         for warning in made.warnings:
             extra.append(("x-llm-simulator-warning", warning))
             log.warning("%s %s: %s", call.provider, call.model, warning)

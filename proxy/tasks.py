@@ -23,6 +23,11 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._done)
 
+    async def done(self) -> None:
+        """Returns when all that was started so far is over."""
+        if self._running:
+            await asyncio.wait(self._running)
+
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if task.cancelled() or (error := task.exception()) is None:

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from conditions_rig import BATCH, Seen, hear_all, hurried, named, see_all
 from serving import free_port, serving
+from test_errors_doc import NAMES
 from test_validation import HUGE, NATURAL
 
 from llm_simulator.config.load import from_mapping
@@ -36,15 +37,6 @@ pytestmark = [pytest.mark.wire, pytest.mark.untraced]
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "conditions.md"
 SLOW = ("read_timeout", "slow_headers", "slow_body", "stream_stall", "stream_slow_drip")
 """Network faults that take a client's whole patience: not asked of every SDK here."""
-TITLES = {
-    "openai": "OpenAI",
-    "azure": "Azure OpenAI",
-    "anthropic": "Anthropic",
-    "gemini": "Gemini",
-    "cohere": "Cohere",
-    "mistral": "Mistral",
-    "network": "Network faults",
-}
 HEAD = """\
 # Conditions
 
@@ -191,12 +183,12 @@ def test_natural_causes_are_conditions() -> None:
 
 
 def page(seen: Mapping[str, Seen]) -> str:
-    return HEAD + "".join("\n".join(_section(provider, seen)) + "\n" for provider in TITLES)
+    return HEAD + "".join("\n".join(_section(provider, seen)) + "\n" for provider in NAMES)
 
 
 def _section(provider: str, seen: Mapping[str, Seen]) -> Iterator[str]:
     network = provider == conditions.NETWORK
-    yield f"\n## {TITLES[provider]}\n"
+    yield f"\n## {NAMES[provider]}\n"
     yield f"| condition | status | when | {'how' if network else 'natural'} | Python raises | Node throws |"
     yield "|---|---|---|---|---|---|"
     for entry in conditions.entries(provider):
